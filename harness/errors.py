@@ -1,0 +1,116 @@
+"""The one error tree, and the one table of exit codes.
+
+HarnessError                   anything this package refuses; carries the exit code the command line ends with
+├── DeclarationError           a scenario file or an option says what it may not say (every mistake at once)
+├── UnitError                  a text that is not a quantity with a unit
+├── TargetError                the target cannot be imported, is not callable, or fails to start or stop
+├── ReportError                a report that cannot be written, read, or that its schema refuses
+├── MissingExtraError          an optional dependency is not installed; names the extra that brings it
+├── RunInvalidError            the run happened but may not be believed
+│   └── ClockError             the clock could not be kept honest (a deadlock, a livelock, a job that outlives its grace)
+└── NotEnoughError             nothing, or too little, to judge
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class ExitCode(enum.IntEnum):
+    """How every `harness` command ends. The README's table is checked against this enum."""
+
+    HELD = 0
+    """Everything asked was done, and every baseline line that could be judged held."""
+    REGRESSION = 1
+    """A comparison found a regression."""
+    USAGE = 2
+    """Bad input: an unknown name, an invalid file, a target that cannot be loaded."""
+    NOT_ENOUGH = 3
+    """Nothing, or too little, to judge."""
+    BASELINE_BROKEN = 4
+    """At least one baseline line is broken."""
+    RUN_INVALID = 5
+    """The run cannot be believed, or did not end within its run timeout."""
+    INTERRUPTED = 130
+    """Ctrl-C (SIGINT): what was measured so far was written."""
+    TERMINATED = 143
+    """SIGTERM: what was measured so far was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One thing wrong in a user's input.
+
+    `where` is the path inside the input (`scenario.burst.pools.agents.size`), `found` is what stands there and
+    `allowed` is what may stand there; both are short phrases for people.
+    """
+
+    where: str
+    found: str
+    allowed: str
+
+    def __str__(self) -> str:
+        """`where: expected …, found …`, on one line."""
+        return f"{self.where}: expected {self.allowed}, found {self.found}"
+
+
+class HarnessError(Exception):
+    """Base of every refusal; `exit_code` is what the command line ends with."""
+
+    exit_code: ExitCode = ExitCode.USAGE
+
+
+class DeclarationError(HarnessError):
+    """A declaration that is not valid. `source` names the file or option; `mistakes` holds every one found."""
+
+    def __init__(self, source: str, mistakes: Iterable[Mistake]) -> None:
+        self.source = source
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(f"{source}: {mistake}" for mistake in self.mistakes))
+
+
+class UnitError(HarnessError):
+    """A text that does not parse as the quantity asked for; `found` and `allowed` are phrases for people."""
+
+    def __init__(self, found: str, allowed: str) -> None:
+        self.found = found
+        self.allowed = allowed
+        super().__init__(f"expected {allowed}, found {found}")
+
+
+class TargetError(HarnessError):
+    """The target under load cannot be loaded, or failed to start or to stop."""
+
+
+class ReportError(HarnessError):
+    """A report that cannot be written or read, or that its schema refuses."""
+
+
+class MissingExtraError(HarnessError):
+    """An optional dependency is missing; the message names the extra that installs it."""
+
+    def __init__(self, package: str, extra: str, needed_for: str) -> None:
+        self.package = package
+        self.extra = extra
+        super().__init__(
+            f"{needed_for} needs the package {package!r}, which is not installed; "
+            f"install it with: pip install 'agent-load-harness[{extra}]'"
+        )
+
+
+class RunInvalidError(HarnessError):
+    """A run that happened but may not be believed."""
+
+    exit_code = ExitCode.RUN_INVALID
+
+
+class ClockError(RunInvalidError):
+    """The clock could not be kept honest: a deadlock, a livelock, or a job that outlives its grace."""
+
+
+class NotEnoughError(HarnessError):
+    """Nothing, or too little, to judge."""
+
+    exit_code = ExitCode.NOT_ENOUGH
