@@ -1,0 +1,189 @@
+"""`Run`: everything that one seeded replication of a scenario left behind, as columns.
+
+A `Recorder` collects while the run goes on (plain list appends, the cheapest store CPython has) and is frozen into a
+`Run` once. What can be derived (queue depth over time, utilisation, attempts, queue wait per workflow) is not stored.
+All times are seconds on the run's clock, 0 at the start of the run; NaN where the event never happened.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+NEVER = math.nan
+CORES = "cores"
+
+
+class Outcome(enum.IntEnum):
+    """How a workflow ended, or how an attempt at a step ended. Everything offered ends in exactly one of them."""
+
+    SUCCEEDED = 0
+    FAILED = 1
+    TIMED_OUT = 2
+    REJECTED = 3
+    CANCELLED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowColumns:
+    """One row per workflow offered, by workflow index; all arrays have shape (n,).
+
+    `type` indexes `Run.type_names`, `error` indexes `Run.error_kinds` (-1: none), `batch` counts bursts from 0.
+    `started_s` is NaN for a workflow that was due but never started, `finished_s` for one that never finished.
+    """
+
+    due_s: Floats
+    started_s: Floats
+    finished_s: Floats
+    outcome: Ints
+    type: Ints
+    error: Ints
+    batch: Ints
+
+    def __len__(self) -> int:
+        return len(self.due_s)
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptColumns:
+    """One row per attempt at a step that a target reported (empty for a target that shows no pools); shape (m,).
+
+    An attempt asks pool `pool` (index into `Run.pool_names`) for an agent at `requested_s`, gets it at `granted_s` and
+    gives it back at `released_s`. `depth` is the pool's queue depth right after the request, this attempt included
+    (0 where the agent was granted at once; for a rejected attempt, the depth it found). `busy` is the number of busy
+    agents right after the grant, this one included (for a rejected attempt, the number it found; 0 if never granted).
+    `ended` is an `Outcome`; `error` indexes `Run.error_kinds` (-1: none).
+    """
+
+    workflow: Ints
+    step: Ints
+    attempt: Ints
+    pool: Ints
+    requested_s: Floats
+    granted_s: Floats
+    released_s: Floats
+    depth: Ints
+    busy: Ints
+    ended: Ints
+    error: Ints
+
+    def __len__(self) -> int:
+        return len(self.workflow)
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Sampled values over time: `t_s` of shape (k,), each of `values` of shape (k,), NaN where not observable.
+
+    `modelled` says that the figures come from a model of the machine (virtual clock), not from the machine.
+    Resource names: `rss_b`, `uss_b`, `cpu_share` (of the whole machine, 0 to 1), `cpu_cores` (cores' worth of CPU),
+    `fds`, `threads`, `tasks`, `loop_lag_s`, `gc_collections`, `gc_pause_s` (both counted since the start).
+    Gauges keep the names the target gave them; `queue_depth`, `agents_busy`, `pool_size` and `waiters` are understood.
+    """
+
+    t_s: Floats
+    values: Mapping[str, Floats]
+    modelled: bool = False
+
+
+def empty_series(modelled: bool = False) -> Series:
+    """A series with no sample."""
+    return Series(np.empty(0), {}, modelled)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One replication: who ran, what happened, what was measured beside it.
+
+    `ended_s` is the clock when the last workflow ended or was given up. `stopped` says why a run ended early
+    ("run timeout", "interrupted", "terminated"; None where it ran to its end). `driver_cpu_s` is the CPU time of the
+    event loop's own thread over the run (NaN where it means nothing), `real_s` the wall time that the run took.
+    Where some step burns CPU on modelled or measured cores, the last pool is named `CORES` and holds them.
+    """
+
+    scenario: str
+    digest: str
+    target: str
+    clock: str
+    seed: int
+    type_names: tuple[str, ...]
+    pool_names: tuple[str, ...]
+    pool_sizes: tuple[int, ...]
+    pool_queues: tuple[int | None, ...]
+    error_kinds: tuple[str, ...]
+    workflows: WorkflowColumns
+    attempts: AttemptColumns
+    resources: Series
+    gauges: Series
+    ended_s: float
+    stopped: str | None = None
+    driver_cpu_s: float = NEVER
+    real_s: float = NEVER
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Collects one run. `offer`, `start` and `end` are called per workflow; hot loops append to the lists themselves."""
+
+    due: list[float] = field(default_factory=list)
+    started: list[float] = field(default_factory=list)
+    finished: list[float] = field(default_factory=list)
+    outcome: list[int] = field(default_factory=list)
+    kind: list[int] = field(default_factory=list)
+    error: list[int] = field(default_factory=list)
+    batch: list[int] = field(default_factory=list)
+    attempts: list[tuple[Any, ...]] = field(default_factory=list)
+    error_kinds: dict[str, int] = field(default_factory=dict)
+    doubts: list[str] = field(default_factory=list)
+
+    def offer(self, due_s: float, kind: int, batch: int) -> int:
+        """Open the row of the next workflow and return its index; until it ends, it counts as cancelled."""
+        index = len(self.due)
+        self.due.append(due_s)
+        self.kind.append(kind)
+        self.batch.append(batch)
+        self.started.append(NEVER)
+        self.finished.append(NEVER)
+        self.outcome.append(4)
+        self.error.append(-1)
+        return index
+
+    def end(self, index: int, finished_s: float, outcome: int, error: str | None) -> None:
+        """Close row `index`."""
+        self.finished[index] = finished_s
+        self.outcome[index] = outcome
+        if error is not None:
+            self.error[index] = self.error_index(error)
+
+    def error_index(self, kind: str) -> int:
+        """Index of an error kind, given a new one where it was not seen before."""
+        return self.error_kinds.setdefault(kind, len(self.error_kinds))
+
+    def workflow_columns(self) -> WorkflowColumns:
+        """The workflows recorded so far."""
+        return WorkflowColumns(
+            due_s=np.array(self.due, dtype=np.float64),
+            started_s=np.array(self.started, dtype=np.float64),
+            finished_s=np.array(self.finished, dtype=np.float64),
+            outcome=np.array(self.outcome, dtype=np.int64),
+            type=np.array(self.kind, dtype=np.int64),
+            error=np.array(self.error, dtype=np.int64),
+            batch=np.array(self.batch, dtype=np.int64),
+        )
+
+    def attempt_columns(self) -> AttemptColumns:
+        """The attempts recorded so far, in the order in which they ended."""
+        columns = list(zip(*self.attempts, strict=True)) or [()] * 11
+        times = {4, 5, 6}
+        arrays = [np.array(c, dtype=np.float64 if k in times else np.int64) for k, c in enumerate(columns)]
+        return AttemptColumns(*arrays)
