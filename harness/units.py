@@ -68,6 +68,15 @@ def parse_share(text: object) -> float:
     return value
 
 
+def parse_count(text: object) -> int:
+    """A whole number from a text such as `"60"`. Raises `UnitError`."""
+    allowed = "a whole number without a unit, such as '60'"
+    value = _parse(text, {"": 1}, allowed)
+    if value != int(value):
+        raise UnitError(repr(text), allowed)
+    return int(value)
+
+
 def _trim(value: float) -> str:
     return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
 

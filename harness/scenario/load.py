@@ -1,0 +1,124 @@
+"""Catalogs of scenarios: the built-in one, and a user's file that extends or overrides it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from harness.errors import DeclarationError, Mistake
+from harness.scenario.build import Reading, build_scenario, build_type
+from harness.scenario.extend import extended
+from harness.scenario.model import Scenario, WorkflowType
+from harness.schema import one_of, schema_mistakes
+
+BUILT_IN = "built-in catalog"
+PREFIX = "test_"
+"""What the names of the built-in scenarios begin with; it may be left out where a scenario is looked up."""
+
+Document = dict[str, dict[str, dict[str, Any]]]
+
+_TOML_PLACE = re.compile(r"(?P<what>.*) \(at (?P<place>.*)\)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Catalog(Mapping[str, Scenario]):
+    """Scenarios by name, as a mapping, beside the workflow types they are made of. `source` is for people."""
+
+    types: Mapping[str, WorkflowType]
+    scenarios: Mapping[str, Scenario]
+    source: str
+
+    def __getitem__(self, name: str) -> Scenario:
+        return self.scenarios[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.scenarios)
+
+    def __len__(self) -> int:
+        return len(self.scenarios)
+
+
+def load_catalog() -> Catalog:
+    """The built-in catalog. It is built once; its shape is held to the schema by a test, not at run time."""
+    return _built_in()[1]
+
+
+def load_scenarios(path: Path | None = None) -> Catalog:
+    """The built-in catalog, extended or overridden by the TOML file `path`.
+
+    A scenario or workflow type of the file replaces the built-in one of that name as a whole; a scenario that says
+    `extends = "NAME"` replaces single keys of that one. Raises `DeclarationError` with every mistake of the file.
+    """
+    if path is None:
+        return load_catalog()
+    own = read_document(path)
+    _refuse(path, schema_mistakes("scenario", own))
+    base = _built_in()[0]
+    scenarios, circles = extended(own.get("scenario", {}), base["scenario"])
+    _refuse(path, circles)
+    _refuse(path, schema_mistakes("scenario", {"scenario": scenarios} if scenarios else own))
+    document = {
+        "workflow": base["workflow"] | own.get("workflow", {}),
+        "scenario": base["scenario"] | scenarios,
+    }
+    return _build(document, str(path), path.parent)
+
+
+def find_scenario(catalog: Catalog, name: str) -> Scenario:
+    """The scenario `name`, or `test_` + `name`. Raises `DeclarationError` that names the nearest one there is."""
+    for candidate in (name, PREFIX + name):
+        if candidate in catalog.scenarios:
+            return catalog.scenarios[candidate]
+    raise DeclarationError(catalog.source, [Mistake("scenario", repr(name), one_of(catalog.scenarios, name))])
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """The TOML document in `path`; raises `DeclarationError` where it cannot be read, with line and column."""
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8"))
+    except OSError as error:
+        mistake = Mistake("file", (error.strerror or str(error)).lower(), "a readable TOML file")
+    except UnicodeDecodeError as error:
+        mistake = Mistake("file", f"byte {error.object[error.start]:#04x} at offset {error.start}", "UTF-8 text")
+    except tomllib.TOMLDecodeError as error:
+        match = _TOML_PLACE.fullmatch(str(error))
+        where, what = (match["place"], match["what"]) if match else ("file", str(error))
+        mistake = Mistake(where, f"a syntax error ({what})", "TOML")
+    except RecursionError:
+        mistake = Mistake("file", "values nested too deeply to read", "TOML nested a few levels")
+    except ValueError as error:
+        # a path with a NUL, or a whole number of more digits than Python reads
+        mistake = Mistake("file", str(error), "a readable TOML file")
+    raise DeclarationError(str(path), [mistake])
+
+
+@cache
+def _built_in() -> tuple[Document, Catalog]:
+    path = Path(__file__).with_name("catalog.toml")
+    document = tomllib.loads(path.read_text(encoding="utf-8"))
+    return document, _build(document, BUILT_IN, path.parent)
+
+
+def _build(document: Document, source: str, folder: Path) -> Catalog:
+    reading = Reading(folder)
+    types = {name: build_type(name, table, reading) for name, table in document["workflow"].items()}
+    scenarios = {}
+    for name, table in document["scenario"].items():
+        scenario = build_scenario(name, table, types, reading)
+        if scenario is not None:
+            scenarios[name] = scenario
+    _refuse(source, reading.texts)
+    _refuse(source, reading.meanings)
+    return Catalog(MappingProxyType(types), MappingProxyType(scenarios), source)
+
+
+def _refuse(source: Path | str, mistakes: list[Mistake]) -> None:
+    if mistakes:
+        # one workflow type is looked at once for each scenario that uses it
+        raise DeclarationError(str(source), dict.fromkeys(mistakes))
