@@ -11,17 +11,18 @@ from typing import Any
 def digest_of(record: Any, leave_out: tuple[str, ...] = ()) -> str:
     """First 16 hexadecimal digits of the SHA-256 of a dataclass, written as canonical JSON.
 
-    `leave_out` names fields of the outermost record that do not count. Floats are written by `repr`, which round-trips.
+    `leave_out` names fields that do not count, in the record and in those inside it. Floats are written by `repr`,
+    which round-trips.
     """
     text = json.dumps(_plain(record, leave_out), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _plain(value: Any, leave_out: tuple[str, ...] = ()) -> Any:
+def _plain(value: Any, leave_out: tuple[str, ...]) -> Any:
     if is_dataclass(value):
         # the class name counts: Exponential(1) and Constant(1) have the same fields but not the same meaning
-        plain = {f.name: _plain(getattr(value, f.name)) for f in fields(value) if f.name not in leave_out}
+        plain = {f.name: _plain(getattr(value, f.name), leave_out) for f in fields(value) if f.name not in leave_out}
         return {"": type(value).__name__, **plain}
     if isinstance(value, (tuple, list)):
-        return [_plain(item) for item in value]
+        return [_plain(item, leave_out) for item in value]
     return value
