@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 NEVER = math.nan
 CORES = "cores"
@@ -133,7 +134,7 @@ class Run:
 
 @dataclass(slots=True)
 class Recorder:
-    """Collects one run. `offer`, `start` and `end` are called per workflow; hot loops append to the lists themselves."""
+    """Collects one run. `offer` and `end` are called per workflow; hot loops append to the lists themselves."""
 
     due: list[float] = field(default_factory=list)
     started: list[float] = field(default_factory=list)
@@ -169,6 +170,15 @@ class Recorder:
         """Index of an error kind, given a new one where it was not seen before."""
         return self.error_kinds.setdefault(kind, len(self.error_kinds))
 
+    def canonical_errors(self) -> tuple[str, ...]:
+        """The error kinds seen, sorted, with all rows made to index them: the order of events leaves no trace."""
+        kinds = tuple(sorted(self.error_kinds))
+        place = {self.error_kinds[kind]: new for new, kind in enumerate(kinds)} | {-1: -1}
+        self.error = [place[old] for old in self.error]
+        self.attempts = [(*row[:-1], place[row[-1]]) for row in self.attempts]
+        self.error_kinds = {kind: new for new, kind in enumerate(kinds)}
+        return kinds
+
     def workflow_columns(self) -> WorkflowColumns:
         """The workflows recorded so far."""
         return WorkflowColumns(
@@ -185,5 +195,7 @@ class Recorder:
         """The attempts recorded so far, in the order in which they ended."""
         columns = list(zip(*self.attempts, strict=True)) or [()] * 11
         times = {4, 5, 6}
-        arrays = [np.array(c, dtype=np.float64 if k in times else np.int64) for k, c in enumerate(columns)]
+        arrays: list[Any] = [
+            np.array(column, dtype=np.float64 if k in times else np.int64) for k, column in enumerate(columns)
+        ]
         return AttemptColumns(*arrays)

@@ -1,0 +1,76 @@
+"""The clock a run goes by. Drive code asks it for the time and for timers, and knows nothing of the kind of clock."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import time
+from collections.abc import Callable
+from typing import Literal, get_args
+
+from harness.drive.virtual_loop import WATCHER, VirtualLoop
+
+ClockName = Literal["wall", "virtual"]
+CLOCKS: tuple[str, ...] = get_args(ClockName)
+
+
+class Rank(enum.IntEnum):
+    """Which of several timers due at the same instant fires first (virtual clock)."""
+
+    WORK = 0
+    """What goes on inside a workflow: a wait, a burn or a backoff that ends."""
+    DEADLINE = 1
+    """A timeout: work that ends exactly at its deadline has made it."""
+    ARRIVAL = 2
+    """A workflow that becomes due: it finds the agents released at this instant free."""
+    LIMIT = WATCHER
+    """The end of the run, and samples: they see all that happened at their instant."""
+
+
+class Clock:
+    """Seconds since `begin()`, and timers, on one event loop."""
+
+    def __init__(self, name: ClockName, real_limit_s: float = 60.0) -> None:
+        self.name: ClockName = name
+        self.loop: asyncio.AbstractEventLoop = (
+            VirtualLoop(real_limit_s) if name == "virtual" else asyncio.new_event_loop()
+        )
+        self._origin = self.loop.time()
+        self._real_origin = time.monotonic()
+        self._cpu_origin = time.thread_time()
+
+    @property
+    def virtual(self) -> bool:
+        """Whether waiting costs no real time."""
+        return self.name == "virtual"
+
+    def begin(self) -> None:
+        """Make this instant the run's time 0; called on the loop's own thread."""
+        self._origin = self.loop.time()
+        self._real_origin = time.monotonic()
+        self._cpu_origin = time.thread_time()
+
+    def now(self) -> float:
+        """Seconds since `begin()`; safe to call from any thread."""
+        return self.loop.time() - self._origin
+
+    def call_at(self, when_s: float, rank: Rank, callback: Callable[..., object], *args: object) -> asyncio.TimerHandle:
+        """Call `callback` at `when_s` on this clock; `rank` breaks ties where time is virtual."""
+        if isinstance(self.loop, VirtualLoop):
+            return self.loop.call_ranked(when_s + self._origin, rank, callback, *args)
+        return self.loop.call_at(when_s + self._origin, callback, *args)
+
+    def real_s(self) -> float:
+        """Real seconds since `begin()`, whatever the clock."""
+        return time.monotonic() - self._real_origin
+
+    def thread_cpu_s(self) -> float:
+        """CPU seconds of the calling thread since `begin()` was called on it."""
+        return time.thread_time() - self._cpu_origin
+
+
+def burn_thread_cpu(seconds: float, work: Callable[[], object]) -> None:
+    """Call `work` over and over until this thread has used `seconds` of CPU time."""
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        work()

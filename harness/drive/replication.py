@@ -1,0 +1,170 @@
+"""Drive one replication: a fresh loop, a fresh target, one plan; whatever happens, a `Run` of all that was measured."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.drive.clock import Clock, ClockName
+from harness.drive.dispatcher import GRACE_S, Dispatcher
+from harness.drive.gauges import GaugeSampler
+from harness.drive.interrupts import Interrupts, LoopBlockedError
+from harness.drive.target import Gauged, Session, Target, TargetFactory
+from harness.errors import ClockError, HarnessError, TargetError
+from harness.measure.record import CORES, NEVER, Recorder, Run, Series, empty_series
+from harness.measure.resources import ResourceMonitor
+from harness.plan.arrivals import Plan
+from harness.plan.program import burns
+
+_ALARM_AFTER_S = 3.0
+_CLEANUP_S = 5.0
+_PROGRESS_S = 0.1
+
+Progress = Callable[[int], None]
+"""Called now and then with the number of workflows ended so far."""
+
+
+@dataclass(slots=True)
+class Replication:
+    """One replication being driven. `target_name` is what the user wrote; it goes into the Run."""
+
+    plan: Plan
+    factory: TargetFactory
+    target_name: str
+    clock_name: ClockName
+    progress: Progress | None = None
+    take_stop_signals: bool = False
+    recorder: Recorder = field(default_factory=Recorder)
+    _clock: Clock = field(init=False)
+    _dispatcher: Dispatcher | None = None
+    _sampler: GaugeSampler | None = None
+    _asked_to_stop: str | None = None
+
+    def drive(self) -> Run:
+        """Run to the end; raises `TargetError` where the target does not start, and nothing was measured yet."""
+        limit_s = self.plan.scenario.run_timeout_s
+        self._clock = Clock(self.clock_name, real_limit_s=limit_s)
+        monitor = None if self._clock.virtual else ResourceMonitor(loop=self._clock.loop, time_origin=self._clock.now)
+        stopped: str | None = None
+        alarm_s = limit_s + GRACE_S + _ALARM_AFTER_S
+        with Interrupts(alarm_s, self._stop, self.take_stop_signals) as interrupts:
+            try:
+                stopped = self._clock.loop.run_until_complete(self._main(monitor))
+            except LoopBlockedError:
+                stopped = "run timeout"
+                self.recorder.doubts.append(
+                    "the target blocked the event loop: nothing else could run, not even timeouts"
+                )
+            except KeyboardInterrupt:
+                if not self.take_stop_signals:
+                    raise
+                stopped = self._asked_to_stop or "interrupted"
+            except ClockError as error:
+                stopped = "clock error"
+                self.recorder.doubts.append(str(error))
+            finally:
+                ended_s, cpu_s, real_s = self._clock.now(), self._clock.thread_cpu_s(), self._clock.real_s()
+                resources = empty_series(modelled=True) if monitor is None else monitor.stop()
+                interrupts.rearm(_CLEANUP_S)
+                self._clean_up()
+        return self._freeze(stopped, ended_s, cpu_s, real_s, resources)
+
+    async def _main(self, monitor: ResourceMonitor | None) -> str | None:
+        session = Session(self.plan, self._clock, self.recorder)
+        target = self.factory(session)
+        await self._lifecycle(target, "start")
+        try:
+            self._clock.begin()
+            dispatcher = self._dispatcher = Dispatcher(self.plan, target.run, self._clock, self.recorder)
+            if self._asked_to_stop:
+                dispatcher.request_stop(self._asked_to_stop)
+            if monitor is not None:
+                monitor.start()
+            self._watch(target)
+            return await dispatcher.drive()
+        finally:
+            await self._lifecycle(target, "stop")
+
+    async def _lifecycle(self, target: Target, name: str) -> None:
+        method: Callable[[], Any] | None = getattr(target, name, None)
+        if method is None:
+            return
+        try:
+            result = method()
+            if inspect.isawaitable(result):
+                await result
+        except HarnessError:
+            raise
+        except Exception as error:
+            text = f"--target {self.target_name}: {name}() failed: {type(error).__name__}: {error}"
+            if name == "start":
+                raise TargetError(text) from error
+            self.recorder.doubts.append(text)
+
+    def _watch(self, target: Target) -> None:
+        if isinstance(target, Gauged):
+            self._sampler = GaugeSampler(target, self._clock, self.recorder.doubts)
+            self._sampler.sample()
+        if self.progress is not None and not self._clock.virtual:
+            self._report_progress()
+
+    def _report_progress(self) -> None:
+        if self.progress is not None and self._dispatcher is not None:
+            self.progress(self._dispatcher.ended)
+            self._clock.loop.call_later(_PROGRESS_S, self._report_progress)
+
+    def _stop(self, reason: str) -> None:
+        self._asked_to_stop = reason
+        if self._dispatcher is not None:
+            self._clock.loop.call_soon_threadsafe(self._dispatcher.request_stop, reason)
+
+    def _clean_up(self) -> None:
+        """Cancel what is left and close the loop, without ever hanging on it."""
+        loop = self._clock.loop
+        try:
+            tasks = asyncio.all_tasks(loop)
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                loop.run_until_complete(asyncio.wait(tasks, timeout=GRACE_S))
+            loop.run_until_complete(_quietly(loop.shutdown_asyncgens()))
+        except (LoopBlockedError, ClockError):
+            self.recorder.doubts.append("the target could not be cancelled; it was left behind")
+        finally:
+            loop.set_exception_handler(lambda _loop, _context: None)
+            loop.close()
+
+    def _freeze(self, stopped: str | None, ended_s: float, cpu_s: float, real_s: float, resources: Series) -> Run:
+        recorder, scenario = self.recorder, self.plan.scenario
+        if self._dispatcher is not None:
+            self._dispatcher.close(ended_s, stopped)
+        kinds = recorder.canonical_errors()
+        cores = burns(self.plan.programs) and bool(recorder.attempts)
+        return Run(
+            scenario=scenario.name,
+            digest=scenario.digest,
+            target=self.target_name,
+            clock=self.clock_name,
+            seed=self.plan.seed,
+            type_names=tuple(kind.name for kind in scenario.types),
+            pool_names=tuple(pool.name for pool in scenario.pools) + ((CORES,) if cores else ()),
+            pool_sizes=tuple(pool.size for pool in scenario.pools) + ((scenario.cores,) if cores else ()),
+            pool_queues=tuple(pool.queue for pool in scenario.pools) + ((None,) if cores else ()),
+            error_kinds=kinds,
+            workflows=recorder.workflow_columns(),
+            attempts=recorder.attempt_columns(),
+            resources=resources,
+            gauges=self._sampler.series() if self._sampler else empty_series(),
+            ended_s=ended_s,
+            stopped=stopped,
+            driver_cpu_s=NEVER if self._clock.virtual else cpu_s,
+            real_s=real_s,
+            doubts=tuple(recorder.doubts),
+        )
+
+
+async def _quietly(work: Coroutine[Any, Any, None]) -> None:
+    await work

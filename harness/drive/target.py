@@ -1,0 +1,91 @@
+"""The seam between the harness and what it puts under load.
+
+A target is any object with `async def run(workflow)`; raising means that the workflow failed. Three more methods are
+optional: `start()` and `stop()`, plain or async, called once each around a run, and `gauges()`, which returns the
+target's own figures (`queue_depth`, `agents_busy`, `pool_size`, `waiters`, or any other) as a mapping from name to
+number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from harness.drive.clock import Clock
+from harness.measure.record import Recorder
+from harness.plan.arrivals import Plan
+from harness.plan.draws import Purpose, uniform, workflow_key
+
+
+class Workflow(NamedTuple):
+    """One workflow handed to a target. A tuple, because one is made per workflow in the dispatcher's hottest line."""
+
+    number: int
+    type: str
+    seed: int
+
+    @property
+    def id(self) -> str:
+        """Unique within a report: seed and number."""
+        return f"{self.seed}-{self.number}"
+
+    def luck(self, n: int) -> float:
+        """The workflow's own n-th uniform draw on [0, 1): the same in every run with the same seed."""
+        return uniform(workflow_key(self.seed, self.number), n, 0, Purpose.TARGET)
+
+
+@runtime_checkable
+class Target(Protocol):
+    """What every target has."""
+
+    async def run(self, workflow: Workflow) -> object:
+        """Carry out one workflow; raise to fail, `Rejected` to refuse it, `TimeoutError` where time ran out.
+
+        A mapping with a `workflow_id` may be returned: one that is not `workflow.id` counts as failed, because the
+        target has mixed up two runs.
+        """
+
+
+@runtime_checkable
+class Gauged(Protocol):
+    """A target that shows its own queue and pool."""
+
+    def gauges(self) -> Mapping[str, float]:
+        """The target's figures at this instant; called on the event loop's thread about ten times a second."""
+
+
+class WorkflowError(Exception):
+    """A workflow that ended badly in a way that the target can name; `kind` goes into the error breakdown."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        super().__init__(kind)
+
+
+class Rejected(WorkflowError):  # noqa: N818 - an outcome, not a fault of the program
+    """Raised by a target that refuses a workflow, for example because a queue is full."""
+
+    def __init__(self, kind: str = "rejected") -> None:
+        super().__init__(kind)
+
+
+class Failed(WorkflowError):  # noqa: N818 - an outcome, not a fault of the program
+    """Raised by a target for a workflow that failed."""
+
+
+class TimedOut(WorkflowError):  # noqa: N818 - an outcome, not a fault of the program
+    """Raised by a target for a workflow that ran out of time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a target is made for: one replication, on one clock, recorded in one place."""
+
+    plan: Plan
+    clock: Clock
+    recorder: Recorder
+
+
+TargetFactory = Callable[[Session], Target]
+"""Makes a fresh target for one replication."""

@@ -1,0 +1,59 @@
+"""Threads for work that may never end.
+
+`concurrent.futures.ThreadPoolExecutor` joins its threads when the interpreter exits, so one sync target that hangs
+would hang the whole command. These threads are daemons, and are started only as far as they are needed.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import Any, ParamSpec, TypeVar
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_Job = tuple[Future[Any], Callable[..., Any], tuple[Any, ...], dict[str, Any]]
+
+
+class DaemonThreads(Executor):
+    """An executor of at most `size` daemon threads, first in first out."""
+
+    def __init__(self, size: int, name: str) -> None:
+        self._size = size
+        self._name = name
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._threads = 0
+        self._pending = 0
+        self._lock = threading.Lock()
+
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+        """Queue a call; a thread is added if none is idle and `size` is not reached."""
+        future: Future[_T] = Future()
+        with self._lock:
+            self._pending += 1
+            if self._threads < min(self._size, self._pending):
+                self._threads += 1
+                threading.Thread(target=self._work, name=f"{self._name}-{self._threads}", daemon=True).start()
+        self._jobs.put((future, fn, args, kwargs))
+        return future
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            future, fn, args, kwargs = job
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(fn(*args, **kwargs))
+                except BaseException as error:  # it belongs to whoever awaits the future
+                    future.set_exception(error)
+            del job, future, fn, args, kwargs  # nothing of a finished job is kept alive while the thread idles
+            with self._lock:
+                self._pending -= 1
+        with self._lock:
+            self._threads -= 1
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002 - Executor's signature
+        """Let each thread end after its present job; never waits."""
+        for _ in range(self._threads):
+            self._jobs.put(None)

@@ -1,0 +1,166 @@
+"""When each workflow is due and which type it is, as arithmetic. Nothing here sleeps or knows a clock.
+
+Two shapes of load: *open* (every due time is known beforehand: constant and Poisson rates, bursts by the clock) and
+*closed* (a workflow is due when another ends: N in flight, or bursts that wait for the one before to drain).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.plan.draws import Purpose, table_of, uniforms
+from harness.plan.program import Program, compile_programs
+from harness.scenario.model import BurstLoad, ClosedLoad, Exponential, RateLoad, Scenario
+
+_BLOCK = 100
+_CHUNK = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class OpenArrivals:
+    """Due times known beforehand: `due_s` ascending, shape (n,); `batch` of the same shape counts bursts from 0."""
+
+    due_s: NDArray[np.float64]
+    batch: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedArrivals:
+    """`in_flight` at a time, the next one due `think_s` after one ends, until `total` or `duration_s` is reached."""
+
+    in_flight: int
+    think_s: float
+    total: int | None
+    duration_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class DrainedBursts:
+    """Burst k of `sizes[k]` workflows is due `pause_s` after burst k-1 has drained; `collect` garbage in between."""
+
+    sizes: tuple[int, ...]
+    pause_s: float
+    collect: bool
+
+
+Arrivals = OpenArrivals | ClosedArrivals | DrainedBursts
+
+
+@dataclass(slots=True)
+class Deal:
+    """Which type each workflow is: exact quotas of the mix within each block, in a seeded order.
+
+    Blocks are the bursts of a burst load, and runs of 100 workflows otherwise, so that any stretch of a run carries
+    the mix and two seeds carry the same amounts of work.
+    """
+
+    seed: int
+    weights: tuple[float, ...]
+    blocks: tuple[int, ...]
+    _dealt: list[int] = field(default_factory=list)
+    _block: int = 0
+
+    def type_of(self, workflow: int) -> int:
+        """Index into `scenario.types` of the workflow with this index."""
+        while workflow >= len(self._dealt):
+            self._deal_block()
+        return self._dealt[workflow]
+
+    def _deal_block(self) -> None:
+        size = self.blocks[self._block] if self._block < len(self.blocks) else _BLOCK
+        start = len(self._dealt)
+        sorted_types = np.repeat(np.arange(len(self.weights)), quotas(self.weights, size))
+        luck = uniforms(self.seed, np.arange(start, start + size, dtype=np.uint64), Purpose.DEAL)
+        dealt = np.empty(size, dtype=np.int64)
+        dealt[np.argsort(luck, kind="stable")] = sorted_types
+        self._dealt.extend(dealt.tolist())
+        self._block += 1
+
+
+def quotas(weights: tuple[float, ...], size: int) -> list[int]:
+    """`size` split in proportion to `weights` by largest remainders; ties go to the earlier type."""
+    total = math.fsum(weights)
+    exact = [weight * size / total for weight in weights]
+    counts = [math.floor(share) for share in exact]
+    by_remainder = sorted(range(len(weights)), key=lambda k: (counts[k] - exact[k], k))
+    for k in by_remainder[: size - sum(counts)]:
+        counts[k] += 1
+    return counts
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One replication, planned: everything the drive needs but a target and a clock."""
+
+    scenario: Scenario
+    seed: int
+    arrivals: Arrivals
+    deal: Deal
+    programs: tuple[Program, ...]
+
+    @property
+    def total(self) -> int | None:
+        """How many workflows the plan offers; None where time ends it."""
+        match self.arrivals:
+            case OpenArrivals(due_s, _):
+                return len(due_s)
+            case DrainedBursts(sizes, _, _):
+                return sum(sizes)
+            case ClosedArrivals(total=total):
+                return total
+
+
+def plan(scenario: Scenario, seed: int) -> Plan:
+    """Plan one replication of `scenario`: the same (scenario, seed) gives the same plan on every machine."""
+    load = scenario.load
+    weights = dict(scenario.mix)
+    blocks = load.sizes if isinstance(load, BurstLoad) else ()
+    if not isinstance(load, BurstLoad) and load.workflows is not None:
+        full, rest = divmod(load.workflows, _BLOCK)
+        blocks = (_BLOCK,) * full + ((rest,) if rest else ())
+    return Plan(
+        scenario=scenario,
+        seed=seed,
+        arrivals=_arrivals(scenario, seed),
+        deal=Deal(seed, tuple(weights.get(kind.name, 0.0) for kind in scenario.types), blocks),
+        programs=compile_programs(scenario),
+    )
+
+
+def _arrivals(scenario: Scenario, seed: int) -> Arrivals:
+    match scenario.load:
+        case ClosedLoad(in_flight, workflows, duration_s, think_s):
+            return ClosedArrivals(in_flight, think_s, workflows, duration_s)
+        case BurstLoad(sizes, None, pause_s, collect):
+            return DrainedBursts(sizes, pause_s, collect)
+        case BurstLoad(sizes, every_s):
+            batch = np.repeat(np.arange(len(sizes)), sizes)
+            return OpenArrivals(batch.astype(np.float64) * float(every_s or 0), batch)
+        case RateLoad() as load:
+            due = _poisson(load, seed) if load.law == "poisson" else _constant(load)
+            return OpenArrivals(due, np.zeros(len(due), dtype=np.int64))
+
+
+def _constant(load: RateLoad) -> NDArray[np.float64]:
+    count = load.workflows if load.workflows is not None else math.ceil(load.rate_per_s * (load.duration_s or 0))
+    return np.arange(count, dtype=np.float64) / load.rate_per_s
+
+
+def _poisson(load: RateLoad, seed: int) -> NDArray[np.float64]:
+    table = table_of(Exponential(1 / load.rate_per_s))
+    if isinstance(table, float):
+        raise TypeError("the exponential distribution has a table")
+    due: list[float] = []
+    now = 0.0
+    while True:
+        start = len(due)
+        luck = uniforms(seed, np.arange(start, start + _CHUNK, dtype=np.uint64), Purpose.ARRIVAL)
+        for u in luck.tolist():
+            now += table.at(u)
+            if len(due) == load.workflows or (load.duration_s is not None and now >= load.duration_s):
+                return np.array(due)
+            due.append(now)

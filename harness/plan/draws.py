@@ -1,0 +1,166 @@
+"""Counter-based randomness: a draw is a function of (seed, workflow, step, attempt, purpose) and of nothing else.
+
+So a workflow has the same luck under every policy, in either engine, in any order, on any number of processes.
+The hash is the finaliser of SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators",
+OOPSLA 2014) over the counter. A duration is read off a table of quantiles by adding and multiplying only, so compiled
+and interpreted code give the same bits; the table's knots lie on a grid of 2**-30 s (about 1 ns), which absorbs the
+last-place differences between one machine's `exp` or `log` and another's.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+import math
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.scenario.model import Constant, Distribution, Empirical, Exponential, Gamma, Lognormal, Uniform
+
+_MASK = 2**64 - 1
+_GOLDEN = 0x9E3779B97F4A7C15
+_ODD = 0xD1B54A32D192ED03
+_MIX_1 = 0xBF58476D1CE4E5B9
+_MIX_2 = 0x94D049BB133111EB
+_UNIT = 2.0**-53
+_GRID = 2.0**30
+
+CELLS = 1024
+"""Cells of one level of a quantile table; the first and the last cell are cut into as many again, twice."""
+
+LEVELS = 5
+"""body, lower tail, lowest tail, upper tail, uppermost tail."""
+
+
+class Purpose(enum.IntEnum):
+    """What a draw is for; two purposes never share luck."""
+
+    DEAL = 0
+    ARRIVAL = 1
+    WAIT = 2
+    BURN = 3
+    FAIL = 4
+    JITTER = 5
+    TARGET = 6
+
+
+def mix(z: int) -> int:
+    """The SplitMix64 finaliser on 64 bits."""
+    z = ((z ^ (z >> 30)) * _MIX_1) & _MASK
+    z = ((z ^ (z >> 27)) * _MIX_2) & _MASK
+    return z ^ (z >> 31)
+
+
+def workflow_key(seed: int, workflow: int) -> int:
+    """The 64-bit key under which all draws of one workflow are made."""
+    return mix((mix((seed + _GOLDEN) & _MASK) + (workflow + 1) * _GOLDEN) & _MASK)
+
+
+def uniform(key: int, step: int, attempt: int, purpose: int) -> float:
+    """A uniform draw on [0, 1) with 53 bits; `attempt` below 65,536."""
+    counter = (((step << 16) | attempt) << 8) | purpose
+    return (mix((key + (counter + 1) * _ODD) & _MASK) >> 11) * _UNIT
+
+
+def uniforms(seed: int, workflows: NDArray[np.uint64], purpose: int) -> NDArray[np.float64]:
+    """`uniform(workflow_key(seed, w), 0, 0, purpose)` for every w of `workflows`; shape kept, same bits."""
+    keys = _mix_array(np.uint64(mix((seed + _GOLDEN) & _MASK)) + (workflows + np.uint64(1)) * np.uint64(_GOLDEN))
+    offset = np.uint64(((purpose + 1) * _ODD) & _MASK)
+    return (_mix_array(keys + offset) >> np.uint64(11)).astype(np.float64) * _UNIT
+
+
+def _mix_array(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(_MIX_1)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(_MIX_2)
+    return z ^ (z >> np.uint64(31))
+
+
+class QuantileTable:
+    """A distribution as `LEVELS` rows of `CELLS + 1` quantiles, in seconds.
+
+    Row 0 spans probabilities [0, 1]; rows 1 and 2 cut its first cell, rows 3 and 4 its last one, 1,024-fold each, so a
+    tail is resolved down to 2**-30. `knots` is the flat array of shape (LEVELS * (CELLS + 1),) that a kernel reads.
+    """
+
+    __slots__ = ("_list", "knots")
+
+    def __init__(self, knots: NDArray[np.float64]) -> None:
+        self.knots = knots
+        self._list: list[float] = knots.tolist()
+
+    def at(self, u: float) -> float:
+        """The quantile at probability `u` in [0, 1), interpolated linearly within its cell."""
+        x = u * CELLS
+        cell = int(x)
+        row = 0
+        if cell == 0 or cell == CELLS - 1:
+            row = 1 if cell == 0 else 3
+            x = (x - cell) * CELLS
+            inner = int(x)
+            if inner == cell:
+                row += 1
+                x = (x - cell) * CELLS
+                inner = int(x)
+            cell = inner
+        k = row * (CELLS + 1) + cell
+        low = self._list[k]
+        return low + (self._list[k + 1] - low) * (x - cell)
+
+
+def table_of(dist: Distribution) -> QuantileTable | float:
+    """The table of a distribution, or its value in seconds where it is constant."""
+    if isinstance(dist, Constant):
+        return _on_grid(dist.value_s)
+    return _table(dist)
+
+
+@functools.lru_cache(maxsize=256)
+def _table(dist: Distribution) -> QuantileTable:
+    return QuantileTable(np.array([_on_grid(q) for q in _quantiles(dist)], dtype=np.float64))
+
+
+def _on_grid(value_s: float) -> float:
+    return round(value_s * _GRID) / _GRID
+
+
+@functools.cache
+def probabilities() -> tuple[float, ...]:
+    """The probability of each knot; the outermost ones stand half a finest cell inside (0, 1)."""
+    body = [k / CELLS for k in range(CELLS + 1)]
+    fine = 1 / CELLS
+    rows = [
+        body,
+        [p * fine for p in body],
+        [p * fine * fine for p in body],
+        [1 - (1 - p) * fine for p in body],
+        [1 - (1 - p) * fine * fine for p in body],
+    ]
+    edge = fine**3 / 2
+    return tuple(min(max(p, edge), 1 - edge) for row in rows for p in row)
+
+
+@functools.cache
+def _normal_quantiles() -> tuple[float, ...]:
+    inverse = NormalDist().inv_cdf
+    return tuple(inverse(p) for p in probabilities())
+
+
+def _quantiles(dist: Distribution) -> list[float]:
+    match dist:
+        case Uniform(low_s, high_s):
+            return [low_s + (high_s - low_s) * p for p in probabilities()]
+        case Exponential(mean_s):
+            return [-mean_s * math.log1p(-p) for p in probabilities()]
+        case Lognormal(median_s, sigma):
+            return [median_s * math.exp(sigma * z) for z in _normal_quantiles()]
+        case Gamma(mean_s, shape):
+            from scipy.special import gammaincinv  # noqa: PLC0415 - heavy, and only this distribution needs it
+
+            return [float(q) * mean_s / shape for q in gammaincinv(shape, probabilities())]
+        case Empirical(quantiles_s):
+            grid = np.linspace(0, 1, len(quantiles_s))
+            return [float(q) for q in np.interp(probabilities(), grid, quantiles_s)]
+        case _:
+            raise TypeError(f"no quantiles for {dist!r}")
