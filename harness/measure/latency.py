@@ -1,0 +1,123 @@
+"""Latency and its parts, of the workflows that were carried out.
+
+Carried out is what succeeded, failed or timed out. A rejected workflow was turned away and a cancelled one was cut by
+the harness: neither has a latency, and both are counted where they belong, in the outcomes. Failures stay in, so that a
+target cannot look fast by failing slowly, nor lose its timeouts from the tail.
+
+Latency = lag + queue wait + service + backoff + what the orchestrator itself takes (nothing on a virtual clock).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.measure import estimates
+from harness.measure.agents import AgentAttempts
+from harness.measure.metrics import Estimate, LatencyMetrics
+from harness.measure.percentiles import percentile
+from harness.measure.record import Flags, Floats, Outcome, Run
+
+NOT_ON_TARGET = "not observable on this target"
+NONE_CARRIED_OUT = "no workflow was carried out"
+_LAG_SHARE = 0.1
+"""A mean lag above this share of the mean latency is the generator's own fault, and said so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Mean seconds per carried-out workflow of one run."""
+
+    queue_wait_s: float
+    service_s: float
+    backoff_s: float
+
+
+def carried_out(run: Run) -> Flags:
+    """Which workflows succeeded, failed or timed out; shape (n,)."""
+    return np.asarray(run.workflows.outcome <= Outcome.TIMED_OUT)
+
+
+def latencies(run: Run) -> Floats:
+    """Finished - due of the carried-out workflows, ascending, seconds."""
+    chosen = carried_out(run)
+    return np.sort(run.workflows.finished_s[chosen] - run.workflows.due_s[chosen])
+
+
+def latency_metrics(
+    runs: Sequence[Run], ordered: Sequence[Floats], attempts: Sequence[AgentAttempts], observable: bool
+) -> LatencyMetrics:
+    """Percentiles over all runs' latencies (`ordered`, one per run) and the mean parts; `attempts` is one per run."""
+    pooled = ordered[0] if len(ordered) == 1 else np.sort(np.concatenate([*ordered, np.empty(0)]))
+    average = estimates.mean((float(x.mean()) if len(x) else None for x in ordered), NONE_CARRIED_OUT)
+    parts = [_parts(run, of) for run, of in zip(runs, attempts, strict=True)] if observable else []
+    missing = NONE_CARRIED_OUT if observable else NOT_ON_TARGET
+    return LatencyMetrics(
+        samples=len(pooled),
+        p50=percentile(pooled, 0.50),
+        p95=percentile(pooled, 0.95),
+        p99=percentile(pooled, 0.99),
+        mean=average,
+        max=Estimate(float(pooled[-1])) if len(pooled) else Estimate(None, doubt=NONE_CARRIED_OUT),
+        lag=_lag(runs, average.value),
+        queue_wait=estimates.mean((part.queue_wait_s for part in parts if part), missing),
+        service=estimates.mean((part.service_s for part in parts if part), missing),
+        backoff=estimates.mean((part.backoff_s for part in parts if part), missing),
+    )
+
+
+def _lag(runs: Sequence[Run], mean_latency: float | None) -> Estimate:
+    """Started - due, mean over carried-out workflows that started."""
+    means: list[float | None] = []
+    for run in runs:
+        lag = (run.workflows.started_s - run.workflows.due_s)[carried_out(run)]
+        lag = lag[~np.isnan(lag)]
+        means.append(float(lag.mean()) if len(lag) else None)
+    lag_s = estimates.mean(means, NONE_CARRIED_OUT)
+    if lag_s.value is None or mean_latency is None or lag_s.value <= _LAG_SHARE * mean_latency:
+        return lag_s
+    share = 100 * lag_s.value / mean_latency
+    return Estimate(lag_s.value, lag_s.low, lag_s.high, f"{share:.0f} % of the mean latency is the generator's own lag")
+
+
+def _parts(run: Run, attempts: AgentAttempts) -> Parts | None:
+    """Queue wait, service and backoff of one run; None where nothing was carried out."""
+    chosen = carried_out(run)
+    count = int(chosen.sum())
+    if not count:
+        return None
+    mine = chosen[attempts.columns.workflow]
+    waited = float((attempts.left_s - attempts.columns.requested_s)[mine].sum())
+    served = float((attempts.ended_s - attempts.left_s)[mine].sum())  # an attempt without an agent left as it ended
+    return Parts(waited / count, served / count, _backoff_s(run, attempts) / count)
+
+
+def _backoff_s(run: Run, attempts: AgentAttempts) -> float:
+    """Seconds between an attempt's end and the next attempt at the same step, summed over carried-out workflows.
+
+    A workflow that timed out while it backed off spent the time from its last attempt's end in backoff too.
+    """
+    columns = attempts.columns
+    if not len(columns) or columns.attempt.max() == columns.attempt.min():
+        gaps = 0.0
+    else:
+        again = np.zeros(len(run.workflows), dtype=bool)
+        again[columns.workflow[columns.attempt > columns.attempt.min()]] = True
+        rows = np.flatnonzero((again & carried_out(run))[columns.workflow])
+        rows = rows[np.lexsort((columns.attempt[rows], columns.step[rows], columns.workflow[rows]))]
+        same = (np.diff(columns.workflow[rows]) == 0) & (np.diff(columns.step[rows]) == 0)
+        gaps = float((columns.requested_s[rows[1:]] - attempts.ended_s[rows[:-1]])[same].sum())
+    return gaps + _cut_backoff_s(run, attempts)
+
+
+def _cut_backoff_s(run: Run, attempts: AgentAttempts) -> float:
+    timed_out = run.workflows.outcome == Outcome.TIMED_OUT
+    rows = np.flatnonzero(timed_out[attempts.columns.workflow])
+    if not len(rows):
+        return 0.0
+    last = np.full(len(run.workflows), -np.inf)
+    np.maximum.at(last, attempts.columns.workflow[rows], attempts.ended_s[rows])
+    seen = timed_out & (last > -np.inf)
+    return float((run.workflows.finished_s[seen] - last[seen]).sum())

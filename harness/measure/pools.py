@@ -1,0 +1,178 @@
+"""Agent pools, from the attempts a target reports: exact at every instant, or over gauge samples where it has none.
+
+Queue depth and busy agents only rise at a request and at a grant, and the columns hold both right after each, so their
+maxima miss nothing. Time-weighted means are sums of waits and holds over the length of the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.measure import estimates
+from harness.measure.agents import AgentAttempts
+from harness.measure.gauges import PoolSamples, pool_samples
+from harness.measure.latency import NOT_ON_TARGET
+from harness.measure.metrics import Estimate, PoolMetrics
+from harness.measure.record import CORES, Flags, Floats, Ints, Outcome, Run
+from harness.measure.timeline import in_flight, seconds_at_or_above
+from harness.scenario.model import Scenario
+
+_NO_TIME = "the run took no time"
+_NO_REQUEST = "no workflow asked this pool"
+_NEVER = "never: no workflow waited or was rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """One pool in one run; None where the figure does not exist (a run that took no time, a pool never exhausted)."""
+
+    max_utilization: float
+    avg_utilization: float | None
+    saturated_s: float
+    max_depth: float
+    avg_depth: float | None
+    max_wait_s: float
+    drops: float
+    overcommit: float
+    overflow: float
+    exhausted_at: float | None
+
+
+def pool_metrics(
+    scenario: Scenario, runs: Sequence[Run], attempts: Sequence[AgentAttempts], observable: bool
+) -> tuple[PoolMetrics, ...]:
+    """Every agent pool of `runs` (not the cores); `observable` says that the target reported attempts."""
+    if observable:
+        names = [name for name in runs[0].pool_names if name != CORES]
+        return tuple(_exact(name, runs, attempts) for name in names)
+    sampled = [samples for run in runs if (samples := pool_samples(run)) is not None]
+    if sampled:
+        return (_sampled(scenario, runs, sampled),)
+    declared = [pool.name for pool in scenario.pools]
+    return tuple(_unseen(name, runs) for name in declared)
+
+
+def _exact(name: str, runs: Sequence[Run], attempts: Sequence[AgentAttempts]) -> PoolMetrics:
+    """Peaks are the largest of all runs, counts their sum, means the mean over runs."""
+    index = runs[0].pool_names.index(name)
+    seen = [_of_run(run, of, index) for run, of in zip(runs, attempts, strict=True)]
+    return PoolMetrics(
+        name=name,
+        size=runs[0].pool_sizes[index],
+        queue=runs[0].pool_queues[index],
+        max_utilization=estimates.largest((pool.max_utilization for pool in seen), _NO_REQUEST),
+        avg_utilization=estimates.mean((pool.avg_utilization for pool in seen), _NO_TIME),
+        saturated_s=estimates.mean((pool.saturated_s for pool in seen), _NO_REQUEST),
+        max_depth=estimates.largest((pool.max_depth for pool in seen), _NO_REQUEST),
+        avg_depth=estimates.mean((pool.avg_depth for pool in seen), _NO_TIME),
+        max_wait_s=estimates.largest((pool.max_wait_s for pool in seen), _NO_REQUEST),
+        drops=estimates.total((pool.drops for pool in seen), _NO_REQUEST),
+        overcommit=estimates.total((pool.overcommit for pool in seen), _NO_REQUEST),
+        overflow=estimates.total((pool.overflow for pool in seen), _NO_REQUEST),
+        exhausted_at=estimates.smallest((pool.exhausted_at for pool in seen), _NEVER),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Requests:
+    """The attempts at one pool of one run, shape (m,) each."""
+
+    workflow: Ints
+    requested_s: Floats
+    left_s: Floats
+    ended_s: Floats
+    depth: Ints
+    busy: Ints
+    granted: Flags
+    rejected: Flags
+
+
+def _requests(run: Run, attempts: AgentAttempts, pool: int) -> _Requests:
+    columns = attempts.columns
+    alone = sum(name != CORES for name in run.pool_names) == 1
+    rows: Ints | slice = slice(None) if alone else np.flatnonzero(columns.pool == pool)
+    return _Requests(
+        workflow=columns.workflow[rows],
+        requested_s=columns.requested_s[rows],
+        left_s=attempts.left_s[rows],
+        ended_s=attempts.ended_s[rows],
+        depth=columns.depth[rows],
+        busy=columns.busy[rows],
+        granted=attempts.granted[rows],
+        rejected=columns.ended[rows] == Outcome.REJECTED,
+    )
+
+
+def _of_run(run: Run, attempts: AgentAttempts, pool: int) -> _Pool:
+    seen, size, queue = _requests(run, attempts, pool), run.pool_sizes[pool], run.pool_queues[pool]
+    wait = seen.left_s - seen.requested_s
+    length = run.ended_s
+    return _Pool(
+        max_utilization=float(seen.busy.max(initial=0)) / size,
+        avg_utilization=float((seen.ended_s - seen.left_s).sum()) / (length * size) if length > 0 else None,
+        saturated_s=seconds_at_or_above(seen.left_s[seen.granted], seen.ended_s[seen.granted], size),
+        max_depth=float(seen.depth.max(initial=0)),
+        avg_depth=float(wait.sum()) / length if length > 0 else None,
+        max_wait_s=float(wait.max(initial=0.0)),
+        drops=float(seen.rejected.sum()),
+        overcommit=float((seen.busy[seen.granted] > size).sum()),
+        overflow=0.0 if queue is None else float((seen.depth[~seen.rejected] > queue).sum()),
+        exhausted_at=_exhausted_at(run, seen, size),
+    )
+
+
+def _exhausted_at(run: Run, seen: _Requests, size: int) -> float | None:
+    """The smallest number in flight at which one had to wait or was rejected, itself counted; None: never.
+
+    Counted from starts and ends, and never below those the pool itself showed at that instant (agents busy, waiters and
+    the one that asked): at equal times the order of ends and requests is not in the columns, the pool's state is.
+    """
+    turned = np.flatnonzero(seen.rejected | ((seen.depth > 0) & (seen.left_s > seen.requested_s)))
+    if not len(turned):
+        return None
+    counted = in_flight(run.workflows).at(seen.requested_s[turned], seen.workflow[turned])
+    depth, busy = seen.depth[turned], seen.busy[turned]
+    shown = np.where(seen.rejected[turned], busy + depth + 1, size + depth)
+    return float(np.maximum(counted, shown).min())
+
+
+def _sampled(scenario: Scenario, runs: Sequence[Run], sampled: Sequence[PoolSamples]) -> PoolMetrics:
+    """The target's one pool, over the samples of its gauges; what only requests could show is not observable."""
+    rate = min(samples.rate_hz for samples in sampled)
+    doubt = f"sampled at {rate:.2g} Hz: a peak between samples is not seen"
+    unseen = Estimate(None, doubt=NOT_ON_TARGET)
+
+    def peak(figure: Callable[[PoolSamples], float | None]) -> Estimate:
+        return estimates.largest(map(figure, sampled), NOT_ON_TARGET, doubt)
+
+    def average(figure: Callable[[PoolSamples], float | None]) -> Estimate:
+        return estimates.mean(map(figure, sampled), NOT_ON_TARGET, doubt)
+
+    fewest = [samples.fewest_waiting(in_flight(run.workflows)) for run in runs if (samples := pool_samples(run))]
+    waiters_seen = any(samples.depth is not None for samples in sampled)
+    return PoolMetrics(
+        name=scenario.pools[0].name if len(scenario.pools) == 1 else "target",
+        size=sampled[-1].last_size,
+        queue=None,
+        max_utilization=peak(PoolSamples.max_utilization),
+        avg_utilization=average(PoolSamples.avg_utilization),
+        saturated_s=average(PoolSamples.saturated_s),
+        max_depth=peak(PoolSamples.max_depth),
+        avg_depth=average(PoolSamples.avg_depth),
+        max_wait_s=unseen,
+        drops=unseen,
+        overcommit=unseen,
+        overflow=unseen,
+        exhausted_at=estimates.smallest(fewest, _NEVER if waiters_seen else NOT_ON_TARGET, doubt),
+    )
+
+
+def _unseen(name: str, runs: Sequence[Run]) -> PoolMetrics:
+    known = bool(runs) and name in runs[0].pool_names
+    index = runs[0].pool_names.index(name) if known else 0
+    size, queue = (runs[0].pool_sizes[index], runs[0].pool_queues[index]) if known else (None, None)
+    figures = {field: Estimate(None, doubt=NOT_ON_TARGET) for field in _Pool.__slots__}
+    return PoolMetrics(name=name, size=size, queue=queue, **figures)

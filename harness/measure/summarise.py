@@ -1,0 +1,167 @@
+"""`summarise`: from the runs of one scenario to `MultiAgentLoadMetrics`, each defined where it is computed."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.measure import estimates
+from harness.measure.agents import AgentAttempts, agent_attempts
+from harness.measure.footprint import resource_metrics
+from harness.measure.latency import NOT_ON_TARGET, latencies, latency_metrics
+from harness.measure.machine import Machine
+from harness.measure.metrics import Estimate, MultiAgentLoadMetrics, ReplicationMetrics
+from harness.measure.modelled import modelled_machine
+from harness.measure.percentiles import nearest_rank
+from harness.measure.pools import pool_metrics
+from harness.measure.record import Floats, Ints, Outcome, Run
+from harness.measure.sampled import sampled_machine
+from harness.measure.throughput import throughput_metrics
+from harness.measure.timeline import in_flight
+from harness.scenario.model import ClosedLoad, Scenario
+
+_ERRORS = (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.CANCELLED)
+
+
+def summarise(scenario: Scenario, runs: Sequence[Run]) -> MultiAgentLoadMetrics:
+    """What `runs`, replications of `scenario` on one target and clock, amount to.
+
+    Counts are summed over runs and shares taken of the sums; percentiles are those of all runs' latencies together;
+    means are means of the runs' means; peaks are the largest; the makespan (start of the run until the last workflow
+    ended) is the median. Raises `AssertionError` where a run's own columns contradict each other: offered is the sum of
+    the outcomes, and what was carried out has an end.
+    """
+    counts = _counted(runs)
+    offered = int(counts.sum())
+    attempts = [agent_attempts(scenario, run) for run in runs]
+    observable = any(len(run.attempts) for run in runs)
+    machines = [_machine(scenario, run, of) for run, of in zip(runs, attempts, strict=True)]
+    ordered = [latencies(run) for run in runs]
+    metrics = MultiAgentLoadMetrics(
+        scenario=scenario.name,
+        offered=offered,
+        outcomes={outcome.name.lower(): int(counts[outcome]) for outcome in Outcome},
+        errors=_errors(runs),
+        success_rate=estimates.share(int(counts[Outcome.SUCCEEDED]), offered),
+        error_rate=estimates.share(sum(int(counts[outcome]) for outcome in _ERRORS), offered),
+        rejection_rate=estimates.share(int(counts[Outcome.REJECTED]), offered),
+        concurrent_workflows=max((_concurrent(scenario, run) for run in runs), default=0),
+        makespan=estimates.median((run.ended_s for run in runs), "no run"),
+        attempts_per_workflow=_attempts_per_workflow(runs, attempts, observable),
+        latency=latency_metrics(runs, ordered, attempts, observable),
+        throughput=throughput_metrics(scenario.load, runs),
+        pools=pool_metrics(scenario, runs, attempts, observable),
+        resources=resource_metrics(scenario.load, machines),
+        replications=tuple(map(_replication, runs, ordered, machines)),
+        doubts=(),
+    )
+    return dataclasses.replace(metrics, doubts=_all_doubts(runs, metrics))
+
+
+def _counted(runs: Sequence[Run]) -> Ints:
+    """Workflows per outcome, shape (5,), checked against what each run offered."""
+    total = np.zeros(len(Outcome), dtype=np.int64)
+    for run in runs:
+        outcome = run.workflows.outcome
+        counts = np.bincount(outcome[(outcome >= 0) & (outcome < len(Outcome))], minlength=len(Outcome))
+        if int(counts.sum()) != len(run.workflows):
+            raise AssertionError(
+                f"seed {run.seed}: {len(run.workflows)} workflows were offered, but {counts.sum()} have an outcome: "
+                + ", ".join(f"{counts[kind]} {kind.name.lower()}" for kind in Outcome)
+            )
+        endless = int((np.isnan(run.workflows.finished_s) & (outcome <= Outcome.TIMED_OUT)).sum())
+        if endless:
+            raise AssertionError(f"seed {run.seed}: {endless} workflows were carried out but have no finishing time")
+        total += counts
+    return total
+
+
+def _errors(runs: Sequence[Run]) -> dict[str, int]:
+    """Workflows per error kind, the most frequent first."""
+    errors: dict[str, int] = {}
+    for run in runs:
+        kinds = run.workflows.error
+        counts = np.bincount(kinds[kinds >= 0], minlength=len(run.error_kinds))
+        for kind, count in zip(run.error_kinds, counts, strict=True):
+            if count:
+                errors[kind] = errors.get(kind, 0) + int(count)
+    return dict(sorted(errors.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _concurrent(scenario: Scenario, run: Run) -> int:
+    """Largest number in flight.
+
+    A closed load replaces a workflow when it has ended, so never has more in flight than declared; at equal times (of
+    workflows that take no time) the columns alone cannot tell.
+    """
+    largest = in_flight(run.workflows).largest()
+    return min(largest, scenario.load.in_flight) if isinstance(scenario.load, ClosedLoad) else largest
+
+
+def _attempts_per_workflow(runs: Sequence[Run], attempts: Sequence[AgentAttempts], observable: bool) -> Estimate:
+    """Attempts at steps per workflow that started; a workflow of three steps without retries makes three."""
+    if not observable:
+        return Estimate(None, doubt=NOT_ON_TARGET)
+    started = [int((~np.isnan(run.workflows.started_s)).sum()) for run in runs]
+    pairs = zip(attempts, started, strict=True)
+    return estimates.mean((len(of) / count if count else None for of, count in pairs), "no workflow started")
+
+
+def _machine(scenario: Scenario, run: Run, attempts: AgentAttempts) -> Machine:
+    if run.resources.modelled and len(run.attempts):
+        return modelled_machine(scenario, run, attempts)
+    return sampled_machine(run)
+
+
+def _replication(run: Run, ordered: Floats, machine: Machine) -> ReplicationMetrics:
+    counts = np.bincount(run.workflows.outcome, minlength=len(Outcome))
+    offered, succeeded = len(run.workflows), int(counts[Outcome.SUCCEEDED])
+    return ReplicationMetrics(
+        seed=run.seed,
+        offered=offered,
+        succeeded=succeeded,
+        makespan_s=run.ended_s,
+        latency_p50_s=_quantile(ordered, 0.50),
+        latency_p95_s=_quantile(ordered, 0.95),
+        latency_p99_s=_quantile(ordered, 0.99),
+        seconds_per_workflow=run.ended_s / succeeded if succeeded else None,
+        error_rate=sum(int(counts[outcome]) for outcome in _ERRORS) / offered if offered else 0.0,
+        rejection_rate=int(counts[Outcome.REJECTED]) / offered if offered else 0.0,
+        memory_over_start_b=machine.memory_over_start_b,
+        driver_cpu_per_workflow_s=None if math.isnan(run.driver_cpu_s) or not offered else run.driver_cpu_s / offered,
+    )
+
+
+def _quantile(ordered: Floats, q: float) -> float | None:
+    return float(ordered[nearest_rank(len(ordered), q) - 1]) if len(ordered) else None
+
+
+def _all_doubts(runs: Sequence[Run], metrics: MultiAgentLoadMetrics) -> tuple[str, ...]:
+    """Every doubt once: of the runs, of who has no latency, and of the figures (those that share one are listed)."""
+    doubts = [doubt for run in runs for doubt in run.doubts]
+    doubts += [f"seed {run.seed} ended early: {run.stopped}" for run in runs if run.stopped is not None]
+    left_out = metrics.outcomes["rejected"] + metrics.outcomes["cancelled"]
+    if left_out:
+        doubts.append(f"latency: {left_out} of {metrics.offered} workflows were rejected or cancelled and have none")
+    grouped: dict[str, list[str]] = {}
+    for name, doubt in _figure_doubts("", metrics):
+        grouped.setdefault(doubt, []).append(name)
+    doubts += [f"{', '.join(names)}: {doubt}" for doubt, names in grouped.items()]
+    return tuple(dict.fromkeys(doubts))
+
+
+def _figure_doubts(path: str, record: Any) -> Iterator[tuple[str, str]]:
+    """(path, doubt) of every `Estimate` below `record` that carries one; a pool's figures are named by the pool."""
+    if isinstance(record, Estimate):
+        if record.doubt is not None:
+            yield path, record.doubt
+    elif isinstance(record, tuple):
+        for item in record:
+            yield from _figure_doubts(f"{path}.{getattr(item, 'name', '')}".rstrip("."), item)
+    elif dataclasses.is_dataclass(record):
+        for field in dataclasses.fields(record):
+            yield from _figure_doubts(f"{path}.{field.name}".lstrip("."), getattr(record, field.name))

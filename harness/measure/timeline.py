@@ -1,0 +1,93 @@
+"""Arithmetic on intervals of time: how many are open, for how long, and since when. No loop per interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.measure.record import Floats, Ints, WorkflowColumns
+
+
+def seconds_at_or_above(opened_s: Floats, closed_s: Floats, level: int) -> float:
+    """Seconds in which at least `level` (from 1) of the intervals [opened, closed) are open; both of shape (m,).
+
+    Between the k-th and the next closing, k intervals have closed; `level` are open as soon as k + `level` have opened.
+    """
+    count = len(opened_s) - level
+    if count < 0:
+        return 0.0
+    opened, closed = np.sort(opened_s), np.sort(closed_s)
+    since = opened[level - 1 :]
+    since[1:] = np.maximum(since[1:], closed[:count])
+    return float(np.maximum(closed[: count + 1] - since, 0.0).sum())
+
+
+def open_seconds_until(opened_s: Floats, closed_s: Floats, edges_s: Floats) -> Floats:
+    """Seconds spent in open intervals, summed over intervals, up to each of `edges_s` (shape (e,), ascending)."""
+    return _elapsed(np.sort(opened_s), edges_s) - _elapsed(np.sort(closed_s), edges_s)
+
+
+def _elapsed(ordered_s: Floats, edges_s: Floats) -> Floats:
+    passed = np.searchsorted(ordered_s, edges_s, side="right")
+    sums = np.concatenate(([0.0], np.cumsum(ordered_s)))
+    return np.asarray(edges_s * passed - sums[passed])
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """Who is in flight when: started, and not yet finished. Built by `in_flight`; arrays are ordered for searching.
+
+    At equal times: what finishes leaves before what starts comes, workflows start by their index, and one that ends
+    at the very instant of its start (rejected at once) has left when the next index starts.
+    """
+
+    started_s: Floats
+    finished_s: Floats
+    instant_s: Floats
+    position: Ints
+    instants_before: Ints
+    start_of: Floats
+
+    def largest(self) -> int:
+        """The largest number in flight; of several that start at one instant each counts, however soon it ends."""
+        if not len(self.started_s):
+            return 0
+        left = np.searchsorted(self.finished_s, self.started_s, side="right")
+        left -= _equal(self.instant_s, self.started_s)
+        return int((np.arange(1, len(left) + 1) - left).max())
+
+    def at(self, time_s: Floats, workflow: Ints) -> Ints:
+        """How many are in flight, itself counted, when `workflow` asks at `time_s`; both of shape (m,)."""
+        at_start = self.start_of[workflow] == time_s
+        position = self.position[workflow]
+        came = np.where(at_start, position + 1, np.searchsorted(self.started_s, time_s, side="left"))
+        left = np.searchsorted(self.finished_s, time_s, side="right") - _equal(self.instant_s, time_s)
+        earlier = np.searchsorted(self.instant_s, time_s, side="left")
+        left += np.where(at_start, self.instants_before[position] - earlier, 0)
+        return np.asarray(came - left)
+
+
+def in_flight(workflows: WorkflowColumns) -> InFlight:
+    """The flights of one run; a workflow that never started is not in it, one that never finished stays in flight."""
+    started, finished = workflows.started_s, workflows.finished_s
+    flown = np.flatnonzero(~np.isnan(started))
+    order = flown[np.argsort(started[flown], kind="stable")]
+    position = np.full(len(started), -1, dtype=np.int64)
+    position[order] = np.arange(len(order))
+    instant = started[order] == finished[order]
+    return InFlight(
+        started_s=started[order],
+        finished_s=np.sort(finished[order]),  # NaN sorts last: it has not finished by any time
+        instant_s=started[order][instant],
+        position=position,
+        instants_before=np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(instant))),
+        start_of=started,
+    )
+
+
+def _equal(ordered_s: Floats, times_s: Floats) -> Ints:
+    """How many of `ordered_s` are equal to each of `times_s`."""
+    return np.asarray(
+        np.searchsorted(ordered_s, times_s, side="right") - np.searchsorted(ordered_s, times_s, side="left")
+    )
