@@ -13,6 +13,7 @@ from typing import Any
 
 from harness.errors import DeclarationError, Mistake
 from harness.scenario.build import Reading, build_scenario, build_type
+from harness.scenario.checks import UNKNOWN_TYPE
 from harness.scenario.extend import extended
 from harness.scenario.model import Scenario, WorkflowType
 from harness.schema import one_of, schema_mistakes
@@ -22,6 +23,8 @@ PREFIX = "test_"
 """What the names of the built-in scenarios begin with; it may be left out where a scenario is looked up."""
 
 Document = dict[str, dict[str, dict[str, Any]]]
+
+_DEEPEST = 12
 
 _TOML_PLACE = re.compile(r"(?P<what>.*) \(at (?P<place>.*)\)", re.DOTALL)
 
@@ -81,7 +84,7 @@ def find_scenario(catalog: Catalog, name: str) -> Scenario:
 def read_document(path: Path) -> dict[str, Any]:
     """The TOML document in `path`; raises `DeclarationError` where it cannot be read, with line and column."""
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8"))
+        document = tomllib.loads(path.read_bytes().decode("utf-8"))
     except OSError as error:
         mistake = Mistake("file", (error.strerror or str(error)).lower(), "a readable TOML file")
     except UnicodeDecodeError as error:
@@ -95,7 +98,25 @@ def read_document(path: Path) -> dict[str, Any]:
     except ValueError as error:
         # a path with a NUL, or a whole number of more digits than Python reads
         mistake = Mistake("file", str(error), "a readable TOML file")
+    else:
+        _refuse(path, list(_unbounded(document)))
+        return document
     raise DeclarationError(str(path), [mistake])
+
+
+def _unbounded(document: dict[str, Any]) -> Iterator[Mistake]:
+    """What TOML's parser lets pass but neither schema nor message can handle: no end of depth, no end of digits."""
+    values: list[tuple[str, int, Any]] = [("", 0, document)]
+    while values:
+        where, depth, value = values.pop()
+        if depth > _DEEPEST:
+            yield Mistake(where, f"a value nested more than {_DEEPEST} deep", "what the schema has, a few levels deep")
+        elif isinstance(value, dict):
+            values.extend((f"{where}.{key}".removeprefix("."), depth + 1, inner) for key, inner in value.items())
+        elif isinstance(value, list):
+            values.extend((f"{where}[{k}]", depth + 1, inner) for k, inner in enumerate(value))
+        elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+            yield Mistake(where, "a whole number of more than 64 bits", "at most 64 bits, as TOML has it")
 
 
 @cache
@@ -114,8 +135,15 @@ def _build(document: Document, source: str, folder: Path) -> Catalog:
         if scenario is not None:
             scenarios[name] = scenario
     _refuse(source, reading.texts)
-    _refuse(source, reading.meanings)
+    _refuse(source, [_with_all_types(mistake, types) for mistake in reading.meanings])
     return Catalog(MappingProxyType(types), MappingProxyType(scenarios), source)
+
+
+def _with_all_types(mistake: Mistake, types: Mapping[str, WorkflowType]) -> Mistake:
+    # a record knows only the types it was given; the catalog knows what the user could have named
+    if mistake.found != UNKNOWN_TYPE:
+        return mistake
+    return Mistake(mistake.where, mistake.found, one_of(sorted(types), mistake.where.rpartition(".")[2]))
 
 
 def _refuse(source: Path | str, mistakes: list[Mistake]) -> None:
