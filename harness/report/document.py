@@ -1,0 +1,198 @@
+"""Reports in and out: strict JSON, checked against `schemas/report.schema.json` as it is written and as it is read.
+
+A file is written beside its final name and moved there whole, so a reader never meets half a report; a name that is
+taken is never taken over, not even by two processes that write at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import os
+import re
+import stat
+import threading
+from collections.abc import Iterable
+from itertools import count
+from pathlib import Path
+from typing import Any, NoReturn
+
+from harness.errors import Mistake, ReportError
+from harness.report.build import build_report
+from harness.report.model import SCHEMA_VERSION, Report
+
+__all__ = ["Report", "build_report", "json_document", "read_report", "write_report"]
+
+_LONGEST_PART = 60
+_NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
+
+
+def json_document(reports: Iterable[Report]) -> str:
+    """One JSON document holding all reports: `{"schema_version": 1, "reports": [...]}`, for standard output."""
+    return _dumps({"schema_version": SCHEMA_VERSION, "reports": [report.document for report in reports]})
+
+
+# --------------------------------------------------------------------------- out
+
+
+def write_report(report: Report, folder: Path | str) -> Path:
+    """Write the report into `folder` (made if need be) under a name of its own; returns its path.
+
+    The name is `SCENARIO-TARGET-CLOCK-YYYYmmddTHHMMSS.ffffffZ-RUNID8.json`, with `-2`, `-3`, … before the ending where
+    that is taken. Raises `ReportError` where the schema refuses the document or it cannot be written; then nothing is
+    left behind.
+    """
+    folder = Path(folder)
+    stem = file_stem(report)
+    text = _dumps(report.document)
+    _refuse(stem, report_mistakes(json.loads(text)))
+    temporary = folder / f".{stem}.{os.getpid()}.{threading.get_ident()}.part"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            _write_whole(temporary, text)
+            return _publish(temporary, folder, stem)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise ReportError(f"{folder}: cannot write the report {stem}.json: {_cause(error)}") from error
+
+
+def file_stem(report: Report) -> str:
+    """The name of a report's file without its ending; every part holds letters, digits, `_`, `.` and `-` only."""
+    when = re.sub(r"[-:]", "", str(report.document["timestamp"]))
+    parts = (report.scenario, report.target, report.clock)
+    return "-".join([*map(_safe, parts), _safe(when), _safe(str(report.document["run_id"])[:8])])
+
+
+def _safe(part: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.]+", "-", part).strip("-.")[:_LONGEST_PART] or "unnamed"
+
+
+def _write_whole(path: Path, text: str) -> None:
+    with open(path, "x", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _publish(temporary: Path, folder: Path, stem: str) -> Path:
+    """Give the finished file its name. A hard link fails where the name exists: it is both atomic and exclusive."""
+    for attempt in count(1):
+        final = folder / (f"{stem}.json" if attempt == 1 else f"{stem}-{attempt}.json")
+        try:
+            _move_exclusively(temporary, final)
+        except FileExistsError:
+            continue
+        return final
+    raise AssertionError("count() does not end")
+
+
+def _move_exclusively(temporary: Path, final: Path) -> None:
+    try:
+        os.link(temporary, final)
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        # a file system without hard links: take the name first, then replace our own empty file
+        os.close(os.open(final, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        try:
+            os.replace(temporary, final)
+        except OSError:
+            final.unlink(missing_ok=True)
+            raise
+
+
+def _dumps(document: Any) -> str:
+    return json.dumps(document, indent=1, allow_nan=False, ensure_ascii=True) + "\n"
+
+
+# --------------------------------------------------------------------------- in
+
+
+def read_report(path: Path | str) -> Report:
+    """The report in the file `path`. Raises `ReportError`, naming file, field, what was found and what is allowed."""
+    path = Path(path)
+    document = _parse(path, _read(path))
+    _refuse(str(path), report_mistakes(document))
+    return Report(document)
+
+
+def report_mistakes(document: Any) -> list[Mistake]:
+    """Everything that keeps `document` from being a report of this schema version, each with its path."""
+    from harness.schema import schema_mistakes  # noqa: PLC0415  - jsonschema is not needed to build a report
+
+    if isinstance(document, dict):
+        version = document.get("schema_version")
+        if isinstance(version, int) and version != SCHEMA_VERSION:
+            found = f"{version} (written by harness {document.get('harness_version', 'of unknown version')})"
+            return [Mistake("schema_version", found, f"{SCHEMA_VERSION}, the version that this harness reads")]
+    mistakes = schema_mistakes("report", document)
+    return mistakes or list(_lost_workflows(document))
+
+
+def _lost_workflows(document: dict[str, Any]) -> Iterable[Mistake]:
+    """Nothing offered may be missing from the outcomes; a schema cannot add."""
+    total = sum(document["outcomes"].values())
+    if total != document["offered"]:
+        yield Mistake("outcomes", f"counts that sum to {total}", f"the sum {document['offered']} (offered)")
+
+
+def _read(path: Path) -> str:
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise ReportError(f"{path}: expected a report file, found {_kind(path)}")
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ReportError(
+            f"{path}: expected UTF-8 text, found byte 0x{error.object[error.start]:02x} at offset {error.start}"
+        ) from error
+    except OSError as error:
+        raise ReportError(f"{path}: cannot read the report: {_cause(error)}") from error
+
+
+def _kind(path: Path) -> str:
+    return "a folder" if path.is_dir() else "something that is not a regular file"
+
+
+def _parse(path: Path, text: str) -> Any:
+    try:
+        return json.loads(
+            text, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant, parse_float=_finite_float
+        )
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        found = "the end of the file (is it truncated?)" if error.pos >= len(text.rstrip()) else error.msg
+        raise ReportError(f"{path}: {where}: expected JSON, found {found}") from error
+    except (ValueError, RecursionError) as error:
+        found = "brackets nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise ReportError(f"{path}: expected strict JSON, found {found}") from error
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} twice in one object")
+    return document
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"the number {name}, which is not JSON")
+
+
+def _finite_float(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError(f"the number {digits}, which is too large for a float")
+    return value
+
+
+def _refuse(source: str, mistakes: list[Mistake]) -> None:
+    if mistakes:
+        raise ReportError("\n".join(f"{source}: {mistake}" for mistake in mistakes))
+
+
+def _cause(error: OSError) -> str:
+    return (error.strerror or str(error)) + (f" ({error.filename})" if error.filename else "")

@@ -1,0 +1,208 @@
+"""What every rendering of reports says, as plain cells and sentences: so terminal, lines and Markdown never disagree.
+
+All texts that come out of here are on one line and visible (`harness.report.text.visible`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from harness.report.model import Report
+from harness.report.text import visible
+from harness.units import format_duration, format_rate, format_share, format_size
+
+NOT_OBSERVED = "n/a"
+VERDICTS = {
+    "held": "held",
+    "broken": "broken",
+    "cannot_tell": "cannot tell",
+    "invalid": "invalid",
+    "none": "no baseline",
+}
+"""A report's verdict -> the word for it, in the order in which a summary names them."""
+NAMES = frozenset({"scenario", "target"})
+"""Columns that hold names given by users and targets, not figures of ours."""
+_LEGEND = {
+    NOT_OBSERVED: "n/a: not observable on this target or clock",
+    "*": "*: modelled, not measured",
+    "?": "?: to be read with care, see the doubts",
+}
+_MOST_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Plain cells: `headers` of shape (c,), `rows` of shape (r, c), one row per report; `verdicts` of shape (r,)."""
+
+    headers: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    verdicts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One thing to say about a scenario: `what` is "broken", "cannot tell" or "invalid"."""
+
+    scenario: str
+    what: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A reason for care, and the scenarios whose figures it bears on."""
+
+    text: str
+    scenarios: tuple[str, ...]
+
+    def where(self) -> str:
+        """The scenarios in words: by name where they are few, else their number."""
+        few = len(self.scenarios) <= _MOST_NAMED
+        return ", ".join(self.scenarios) if few else f"{len(self.scenarios)} scenarios"
+
+
+# --------------------------------------------------------------------------- the table
+
+
+def table_of(reports: Sequence[Report]) -> Table:
+    """One row per report. Target and clock have columns where they differ, and stand in `context_of` where not."""
+    columns = {name: cell for name, cell in _COLUMNS.items() if name not in _SHARED or _differs(reports, name)}
+    return Table(
+        headers=tuple(columns),
+        rows=tuple(tuple(cell(report) for cell in columns.values()) for report in reports),
+        verdicts=tuple(verdict_of(report) for report in reports),
+    )
+
+
+def verdict_of(report: Report) -> str:
+    """A key of `VERDICTS`: the report's verdict, or `none` where no baseline was declared."""
+    if report.valid and not report.document["baseline"]["lines"]:
+        return "none"
+    return report.verdict
+
+
+def context_of(reports: Sequence[Report]) -> tuple[tuple[str, str], ...]:
+    """What all reports share, as (name, value): target, clock, seeds."""
+    if not reports:
+        return ()
+    shared = [
+        (name, _COLUMNS[name](reports[0])) for name in sorted(_SHARED, reverse=True) if not _differs(reports, name)
+    ]
+    seeds = {tuple(report.document["seeds"]) for report in reports}
+    if len(seeds) == 1:
+        shared.append(("seeds", _seeds(seeds.pop())))
+    return tuple(shared)
+
+
+def legend_of(table: Table) -> tuple[str, ...]:
+    """What the marks in the table's figures mean, for those that occur."""
+    names = [header in NAMES for header in table.headers]
+    figures = [cell for row in table.rows for cell, name in zip(row, names, strict=True) if not name]
+    return tuple(text for mark, text in _LEGEND.items() if any(mark in cell for cell in figures))
+
+
+def _differs(reports: Sequence[Report], name: str) -> bool:
+    return len({report.document[name] for report in reports}) > 1
+
+
+def _seeds(seeds: tuple[int, ...]) -> str:
+    if len(seeds) > 2 and seeds == tuple(range(seeds[0], seeds[0] + len(seeds))):
+        return f"{seeds[0]} to {seeds[-1]}"
+    shown = ", ".join(map(str, seeds[:5]))
+    return f"{shown}, ... ({len(seeds)})" if len(seeds) > 5 else shown
+
+
+# --------------------------------------------------------------------------- cells
+
+_Cell = Callable[[Report], str]
+
+
+def _name(key: str) -> _Cell:
+    return lambda report: visible(str(report.document[key]), 80)
+
+
+def _figure(path: str, form: Callable[[float], str]) -> _Cell:
+    """The figure at `path`, marked where it is modelled or carries a doubt."""
+    keys = path.split(".")
+
+    def cell(report: Report) -> str:
+        value = report.figure(*keys)
+        if value is None:
+            return NOT_OBSERVED
+        modelled = keys[0] == "resource_usage" and report.document["resource_usage"]["modelled"]
+        doubted = path in report.document["figure_doubts"]
+        return form(value) + "*" * modelled + "?" * doubted
+
+    return cell
+
+
+def _rejected(report: Report) -> str:
+    seen = report.figure("rejection_rate") is not None
+    return str(report.document["outcomes"]["rejected"]) if seen else NOT_OBSERVED
+
+
+def _count(value: float) -> str:
+    return f"{value:.0f}"
+
+
+_SHARED = frozenset({"target", "clock"})
+_COLUMNS: dict[str, _Cell] = {
+    "scenario": _name("scenario"),
+    "target": _name("target"),
+    "clock": _name("clock"),
+    "offered": lambda report: str(report.document["offered"]),
+    "success": _figure("success_rate", format_share),
+    "p50": _figure("response_time_percentiles.p50", format_duration),
+    "p95": _figure("response_time_percentiles.p95", format_duration),
+    "p99": _figure("response_time_percentiles.p99", format_duration),
+    "throughput": _figure("throughput_stats.mean", format_rate),
+    "rejected": _rejected,
+    "pool max": _figure("pool_metrics.max_utilization", format_share),
+    "queue max": _figure("queue_metrics.max_depth", _count),
+    "memory peak": _figure("resource_usage.memory_peak_b", format_size),
+    "cpu mean": _figure("resource_usage.cpu_mean", format_share),
+    "verdict": lambda report: VERDICTS[verdict_of(report)],
+}
+
+# --------------------------------------------------------------------------- sentences
+
+
+def headline(reports: Sequence[Report]) -> str:
+    """The whole in one clause: `7 of 8 scenarios hold their baseline`."""
+    held = sum(verdict_of(report) == "held" for report in reports)
+    if len(reports) == 1:
+        return "the scenario holds its baseline" if held else "the scenario is not shown to hold its baseline"
+    return f"{held} of {len(reports)} scenarios hold their baseline"
+
+
+def not_held(reports: Iterable[Report]) -> dict[str, tuple[str, ...]]:
+    """Scenarios that are not held, by the word for what they are (`broken`, `cannot tell`, …), each in given order."""
+    groups: dict[str, list[str]] = {word: [] for key, word in VERDICTS.items() if key != "held"}
+    for report in reports:
+        if verdict_of(report) != "held":
+            groups[VERDICTS[verdict_of(report)]].append(_COLUMNS["scenario"](report))
+    return {word: tuple(names) for word, names in groups.items() if names}
+
+
+def sentences(reports: Iterable[Report]) -> tuple[Sentence, ...]:
+    """Why each scenario is not held: the invalid run's reason, then each line that is broken or cannot be told."""
+    said = []
+    for report in reports:
+        name = _COLUMNS["scenario"](report)
+        if not report.valid:
+            said.append(Sentence(name, "invalid", visible(str(report.document["status"]).removeprefix("invalid: "))))
+        lines = (line for line in report.document["baseline"]["lines"] if line["verdict"] != "held")
+        said.extend(Sentence(name, VERDICTS[line["verdict"]], visible(line["reason"])) for line in lines)
+    return tuple(said)
+
+
+def doubts(reports: Iterable[Report]) -> tuple[Doubt, ...]:
+    """Every doubt once, with the scenarios it bears on, in the order of first mention."""
+    found: dict[str, list[str]] = {}
+    for report in reports:
+        for doubt in report.document["doubts"]:
+            scenarios = found.setdefault(visible(doubt), [])
+            if (name := _COLUMNS["scenario"](report)) not in scenarios:
+                scenarios.append(name)
+    return tuple(Doubt(text, tuple(scenarios)) for text, scenarios in found.items())
