@@ -16,10 +16,12 @@ from harness.scenario.model import Scenario
 class AgentAttempts:
     """The attempts of one run at agent pools (not at the modelled cores), with every ending known; shape (m,).
 
-    `left_s` is when the attempt left the queue, granted or not; `ended_s` when it gave its agent back, or gave up.
+    `pools` is the number of agent pools. `left_s` is when the attempt left the queue, granted or not; `ended_s` when it
+    gave its agent back, or gave up.
     """
 
     columns: AttemptColumns
+    pools: int
     left_s: Floats
     ended_s: Floats
 
@@ -39,28 +41,34 @@ def agent_attempts(scenario: Scenario, run: Run) -> AgentAttempts:
     the workflow ended, whichever came first (a rejected attempt never waited); a hold that was cut off ended with its
     workflow, and with the run where that has no end.
     """
-    columns = _of_agents(run)
+    columns, pools = _of_agents(scenario, run), len(agent_pools(scenario, run))
     left, ended = columns.granted_s.copy(), columns.released_s.copy()
     cut = np.flatnonzero(np.isnan(ended))
     ended[cut] = _workflow_ends(run)[columns.workflow[cut]]
     waiting = np.flatnonzero(np.isnan(left))
     left[waiting] = _given_up(scenario, run, columns, waiting)
     ended[waiting] = left[waiting]
-    return AgentAttempts(columns, left, ended)
+    return AgentAttempts(columns, pools, left, ended)
 
 
-def core_attempts(run: Run) -> AttemptColumns:
+def agent_pools(scenario: Scenario, run: Run) -> tuple[int, ...]:
+    """Indices of the pools of `run` that are pools of agents: all but the cores, which come last where they are."""
+    names = run.pool_names
+    declared = sum(pool.name == CORES for pool in scenario.pools)  # nothing forbids to call a pool of agents so
+    return tuple(range(len(names) - (names.count(CORES) > declared)))
+
+
+def core_attempts(scenario: Scenario, run: Run) -> AttemptColumns:
     """The rows of `run` that held a core; empty where no step burns CPU."""
-    if CORES not in run.pool_names:
-        return _rows(run.attempts, np.empty(0, dtype=np.int64))
-    held = (run.attempts.pool == run.pool_names.index(CORES)) & ~np.isnan(run.attempts.granted_s)
-    return _rows(run.attempts, np.flatnonzero(held))
+    agents = len(agent_pools(scenario, run))
+    return _rows(run.attempts, np.flatnonzero((run.attempts.pool >= agents) & ~np.isnan(run.attempts.granted_s)))
 
 
-def _of_agents(run: Run) -> AttemptColumns:
-    if CORES not in run.pool_names:
+def _of_agents(scenario: Scenario, run: Run) -> AttemptColumns:
+    agents = len(agent_pools(scenario, run))
+    if agents == len(run.pool_names):
         return run.attempts
-    return _rows(run.attempts, np.flatnonzero(run.attempts.pool != run.pool_names.index(CORES)))
+    return _rows(run.attempts, np.flatnonzero(run.attempts.pool < agents))
 
 
 def _rows(columns: AttemptColumns, rows: Ints) -> AttemptColumns:

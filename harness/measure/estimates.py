@@ -12,8 +12,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from harness.measure.metrics import Estimate
 from harness.measure.percentiles import interval_ranks
+from harness.measure.summary import Estimate
 
 _Z = 1.959963984540054
 """0.975 quantile of the standard normal distribution."""

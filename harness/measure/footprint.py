@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from harness.measure import estimates
 from harness.measure.machine import Machine
-from harness.measure.metrics import Estimate, ResourceMetrics
+from harness.measure.summary import Estimate, ResourceMetrics
 from harness.measure.trend import theil_sen
 from harness.scenario.model import BurstLoad, Load
 

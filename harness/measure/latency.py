@@ -16,9 +16,9 @@ import numpy as np
 
 from harness.measure import estimates
 from harness.measure.agents import AgentAttempts
-from harness.measure.metrics import Estimate, LatencyMetrics
 from harness.measure.percentiles import percentile
 from harness.measure.record import Flags, Floats, Outcome, Run
+from harness.measure.summary import Estimate, LatencyMetrics
 
 NOT_ON_TARGET = "not observable on this target"
 NONE_CARRIED_OUT = "no workflow was carried out"
@@ -88,7 +88,7 @@ def _parts(run: Run, attempts: AgentAttempts) -> Parts | None:
     count = int(chosen.sum())
     if not count:
         return None
-    mine = chosen[attempts.columns.workflow]
+    mine: Flags | slice = slice(None) if chosen.all() else chosen[attempts.columns.workflow]
     waited = float((attempts.left_s - attempts.columns.requested_s)[mine].sum())
     served = float((attempts.ended_s - attempts.left_s)[mine].sum())  # an attempt without an agent left as it ended
     return Parts(waited / count, served / count, _backoff_s(run, attempts) / count)

@@ -1,154 +1,192 @@
-"""`MultiAgentLoadMetrics`: what the replications of one scenario amount to, with the doubt each figure carries."""
+"""`summarise`: from the runs of one scenario to `MultiAgentLoadMetrics`, each defined where it is computed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import dataclasses
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.measure import estimates
+from harness.measure.agents import AgentAttempts, agent_attempts
+from harness.measure.footprint import resource_metrics
+from harness.measure.latency import NOT_ON_TARGET, latencies, latency_metrics
+from harness.measure.machine import Machine
+from harness.measure.modelled import modelled_machine
+from harness.measure.percentiles import nearest_rank
+from harness.measure.pools import pool_metrics
+from harness.measure.record import Floats, Ints, Outcome, Run
+from harness.measure.sampled import sampled_machine
+from harness.measure.summary import (
+    Estimate,
+    LatencyMetrics,
+    MultiAgentLoadMetrics,
+    PoolMetrics,
+    ReplicationMetrics,
+    ResourceMetrics,
+    ThroughputMetrics,
+)
+from harness.measure.throughput import throughput_metrics
+from harness.measure.timeline import in_flight
+from harness.scenario.model import ClosedLoad, Scenario
+
+__all__ = [
+    "Estimate",
+    "LatencyMetrics",
+    "MultiAgentLoadMetrics",
+    "PoolMetrics",
+    "ReplicationMetrics",
+    "ResourceMetrics",
+    "ThroughputMetrics",
+    "summarise",
+]
+
+_ERRORS = (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.CANCELLED)
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A figure with its interval. `low`/`high` are the bounds of the 95 % confidence interval (None: not to be had).
+def summarise(scenario: Scenario, runs: Sequence[Run]) -> MultiAgentLoadMetrics:
+    """What `runs`, replications of `scenario` on one target and clock, amount to.
 
-    `value` is None where the figure is not observable; `doubt` then says why, and otherwise why to be careful (None:
-    no reason).
+    Counts are summed over runs and shares taken of the sums; percentiles are those of all runs' latencies together;
+    means are means of the runs' means; peaks are the largest; the makespan (start of the run until the last workflow
+    ended) is the median. Raises `AssertionError` where a run's own columns contradict each other: offered is the sum of
+    the outcomes, and what was carried out has an end.
     """
+    counts = _counted(runs)
+    offered = int(counts.sum())
+    attempts = [agent_attempts(scenario, run) for run in runs]
+    observable = any(len(run.attempts) for run in runs)
+    machines = [_machine(scenario, run, of) for run, of in zip(runs, attempts, strict=True)]
+    ordered = [latencies(run) for run in runs]
+    metrics = MultiAgentLoadMetrics(
+        scenario=scenario.name,
+        offered=offered,
+        outcomes={outcome.name.lower(): int(counts[outcome]) for outcome in Outcome},
+        errors=_errors(runs),
+        success_rate=estimates.share(int(counts[Outcome.SUCCEEDED]), offered),
+        error_rate=estimates.share(sum(int(counts[outcome]) for outcome in _ERRORS), offered),
+        rejection_rate=estimates.share(int(counts[Outcome.REJECTED]), offered),
+        concurrent_workflows=max((_concurrent(scenario, run) for run in runs), default=0),
+        makespan=estimates.median((run.ended_s for run in runs), "no run"),
+        attempts_per_workflow=_attempts_per_workflow(runs, attempts, observable),
+        latency=latency_metrics(runs, ordered, attempts, observable),
+        throughput=throughput_metrics(scenario.load, runs),
+        pools=pool_metrics(scenario, runs, attempts, observable),
+        resources=resource_metrics(scenario.load, machines),
+        replications=tuple(map(_replication, runs, ordered, machines)),
+        doubts=(),
+    )
+    return dataclasses.replace(metrics, doubts=_all_doubts(runs, metrics, observable))
 
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    doubt: str | None = None
+
+def _counted(runs: Sequence[Run]) -> Ints:
+    """Workflows per outcome, shape (5,), checked against what each run offered."""
+    total = np.zeros(len(Outcome), dtype=np.int64)
+    for run in runs:
+        outcome = run.workflows.outcome
+        counts = np.bincount(outcome[(outcome >= 0) & (outcome < len(Outcome))], minlength=len(Outcome))
+        if int(counts.sum()) != len(run.workflows):
+            raise AssertionError(
+                f"seed {run.seed}: {len(run.workflows)} workflows were offered, but {counts.sum()} have an outcome: "
+                + ", ".join(f"{counts[kind]} {kind.name.lower()}" for kind in Outcome)
+            )
+        endless = int((np.isnan(run.workflows.finished_s) & (outcome <= Outcome.TIMED_OUT)).sum())
+        if endless:
+            raise AssertionError(f"seed {run.seed}: {endless} workflows were carried out but have no finishing time")
+        total += counts
+    return total
 
 
-@dataclass(frozen=True, slots=True)
-class LatencyMetrics:
-    """Latency of workflows that finished (finished - due), seconds, pooled over replications.
+def _errors(runs: Sequence[Run]) -> dict[str, int]:
+    """Workflows per error kind, the most frequent first."""
+    errors: dict[str, int] = {}
+    for run in runs:
+        kinds = run.workflows.error
+        counts = np.bincount(kinds[kinds >= 0], minlength=len(run.error_kinds))
+        for kind, count in zip(run.error_kinds, counts, strict=True):
+            if count:
+                errors[kind] = errors.get(kind, 0) + int(count)
+    return dict(sorted(errors.items(), key=lambda item: (-item[1], item[0])))
 
-    `queue_wait`, `service`, `backoff` and `lag` are the mean parts of it per workflow (seconds; not observable on a
-    target that shows no pools, lag apart).
+
+def _concurrent(scenario: Scenario, run: Run) -> int:
+    """Largest number in flight.
+
+    A closed load replaces a workflow when it has ended, so never has more in flight than declared; at equal times (of
+    workflows that take no time) the columns alone cannot tell.
     """
-
-    samples: int
-    p50: Estimate
-    p95: Estimate
-    p99: Estimate
-    mean: Estimate
-    max: Estimate
-    lag: Estimate
-    queue_wait: Estimate
-    service: Estimate
-    backoff: Estimate
+    largest = in_flight(run.workflows).largest()
+    return min(largest, scenario.load.in_flight) if isinstance(scenario.load, ClosedLoad) else largest
 
 
-@dataclass(frozen=True, slots=True)
-class ThroughputMetrics:
-    """Completed workflows per second. `mean` over the steady part; `max`, `min` over windows of `window_s` in it.
+def _attempts_per_workflow(runs: Sequence[Run], attempts: Sequence[AgentAttempts], observable: bool) -> Estimate:
+    """Attempts at steps per workflow that started; a workflow of three steps without retries makes three."""
+    if not observable:
+        return Estimate(None, doubt=NOT_ON_TARGET)
+    started = [int((~np.isnan(run.workflows.started_s)).sum()) for run in runs]
+    pairs = zip(attempts, started, strict=True)
+    return estimates.mean((len(of) / count if count else None for of, count in pairs), "no workflow started")
 
-    `excluded` says in words what ramp-up and drain were left out (empty: nothing was).
+
+def _machine(scenario: Scenario, run: Run, attempts: AgentAttempts) -> Machine:
+    if run.resources.modelled and len(run.attempts):
+        return modelled_machine(scenario, run, attempts)
+    return sampled_machine(run)
+
+
+def _replication(run: Run, ordered: Floats, machine: Machine) -> ReplicationMetrics:
+    counts = np.bincount(run.workflows.outcome, minlength=len(Outcome))
+    offered, succeeded = len(run.workflows), int(counts[Outcome.SUCCEEDED])
+    return ReplicationMetrics(
+        seed=run.seed,
+        offered=offered,
+        succeeded=succeeded,
+        makespan_s=run.ended_s,
+        latency_p50_s=_quantile(ordered, 0.50),
+        latency_p95_s=_quantile(ordered, 0.95),
+        latency_p99_s=_quantile(ordered, 0.99),
+        seconds_per_workflow=run.ended_s / succeeded if succeeded else None,
+        error_rate=sum(int(counts[outcome]) for outcome in _ERRORS) / offered if offered else 0.0,
+        rejection_rate=int(counts[Outcome.REJECTED]) / offered if offered else 0.0,
+        memory_over_start_b=machine.memory_over_start_b,
+        driver_cpu_per_workflow_s=None if math.isnan(run.driver_cpu_s) or not offered else run.driver_cpu_s / offered,
+    )
+
+
+def _quantile(ordered: Floats, q: float) -> float | None:
+    return float(ordered[nearest_rank(len(ordered), q) - 1]) if len(ordered) else None
+
+
+def _all_doubts(runs: Sequence[Run], metrics: MultiAgentLoadMetrics, observable: bool) -> tuple[str, ...]:
+    """Every reason for care, once: of the runs, of what is not seen, and of the figures (one reason, one line).
+
+    A figure without a value carries its reason itself.
     """
-
-    mean: Estimate
-    max: Estimate
-    min: Estimate
-    window_s: float
-    excluded: str
-
-
-@dataclass(frozen=True, slots=True)
-class PoolMetrics:
-    """One agent pool. Shares in [0, 1]; `max_depth`, `drops`, `overcommit`, `overflow`, `exhausted_at` are counts.
-
-    `overcommit` counts grants beyond the pool's size and `overflow` requests queued beyond its capacity: both must be
-    0. `exhausted_at` is the smallest number of workflows in flight at which one had to wait for an agent or was
-    rejected (None with a doubt: never).
-    """
-
-    name: str
-    size: int | None
-    queue: int | None
-    max_utilization: Estimate
-    avg_utilization: Estimate
-    saturated_s: Estimate
-    max_depth: Estimate
-    avg_depth: Estimate
-    max_wait_s: Estimate
-    drops: Estimate
-    overcommit: Estimate
-    overflow: Estimate
-    exhausted_at: Estimate
+    doubts = [doubt for run in runs for doubt in run.doubts]
+    doubts += [f"seed {run.seed} ended early: {run.stopped}" for run in runs if run.stopped is not None]
+    left_out = metrics.outcomes["rejected"] + metrics.outcomes["cancelled"]
+    if left_out:
+        doubts.append(f"latency: {left_out} of {metrics.offered} workflows were rejected or cancelled and have none")
+    if metrics.offered and not observable:
+        sampled = any(pool.max_depth.value is not None for pool in metrics.pools)
+        doubts.append(f"queue wait{'' if sampled else ', queue and pool'}: {NOT_ON_TARGET}")
+    grouped: dict[str, list[str]] = {}
+    for name, doubt in _figure_doubts("", metrics):
+        grouped.setdefault(doubt, []).append(name)
+    doubts += [f"{', '.join(names)}: {doubt}" for doubt, names in grouped.items()]
+    return tuple(dict.fromkeys(doubts))
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceMetrics:
-    """The machine's side. `modelled`: figures of a virtual clock's model (declared holds, modelled cores).
-
-    Bytes, shares of the whole machine, seconds, counts. `memory_peaks_b` and `cpu_peaks` have one entry per batch
-    (per replication where the load has no batches).
-    """
-
-    modelled: bool
-    memory_peak_b: Estimate
-    memory_start_b: Estimate
-    memory_over_start_b: Estimate
-    memory_unreturned_b: Estimate
-    memory_batch_spread_b: Estimate
-    memory_slope_b_per_100: Estimate
-    uss_peak_b: Estimate
-    cpu_mean: Estimate
-    cpu_max: Estimate
-    fds_max: Estimate
-    threads_max: Estimate
-    tasks_max: Estimate
-    loop_lag_p99_s: Estimate
-    loop_lag_max_s: Estimate
-    gc_collections: Estimate
-    gc_pause_s: Estimate
-    memory_peaks_b: tuple[float, ...]
-    cpu_peaks: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ReplicationMetrics:
-    """The headline figures of one replication (one seed): one honest sample each for asv and pytest-benchmark.
-
-    None where the figure is not observable. `seconds_per_workflow` is makespan / succeeded.
-    """
-
-    seed: int
-    offered: int
-    succeeded: int
-    makespan_s: float
-    latency_p50_s: float | None
-    latency_p95_s: float | None
-    latency_p99_s: float | None
-    seconds_per_workflow: float | None
-    error_rate: float
-    rejection_rate: float
-    memory_over_start_b: float | None
-    driver_cpu_per_workflow_s: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class MultiAgentLoadMetrics:
-    """The summary of all replications of one scenario on one target and clock.
-
-    `outcomes` maps each outcome's name (lower case) to its count and sums to `offered`; `errors` maps an error kind to
-    its count. `concurrent_workflows` is the largest number in flight. `doubts` holds every reason for care, in words.
-    """
-
-    scenario: str
-    offered: int
-    outcomes: Mapping[str, int]
-    errors: Mapping[str, int]
-    success_rate: Estimate
-    error_rate: Estimate
-    rejection_rate: Estimate
-    concurrent_workflows: int
-    makespan: Estimate
-    attempts_per_workflow: Estimate
-    latency: LatencyMetrics
-    throughput: ThroughputMetrics
-    pools: tuple[PoolMetrics, ...]
-    resources: ResourceMetrics
-    replications: tuple[ReplicationMetrics, ...]
-    doubts: tuple[str, ...]
+def _figure_doubts(path: str, record: Any) -> Iterator[tuple[str, str]]:
+    """(path, doubt) of each `Estimate` below `record` that has a value and a doubt; a pool is named in the path."""
+    if isinstance(record, Estimate):
+        if record.value is not None and record.doubt is not None:
+            yield path, record.doubt
+    elif isinstance(record, tuple):
+        for item in record:
+            yield from _figure_doubts(f"{path}.{getattr(item, 'name', '')}", item)
+    elif dataclasses.is_dataclass(record):
+        for field in dataclasses.fields(record):
+            yield from _figure_doubts(f"{path}.{field.name}".lstrip("."), getattr(record, field.name))

@@ -60,8 +60,11 @@ def modelled_machine(scenario: Scenario, run: Run, attempts: AgentAttempts) -> M
 
 
 def _holds(scenario: Scenario, run: Run, attempts: AgentAttempts) -> _Holds:
-    columns = attempts.columns
-    held = _declared(scenario, run)[run.workflows.type[columns.workflow], columns.step]
+    columns, declared = attempts.columns, _declared(scenario, run)
+    if not declared.any():
+        none, zero = np.empty(0), np.zeros(1, dtype=np.int64)
+        return _Holds(none, zero, none, zero)
+    held = declared[run.workflows.type[columns.workflow], columns.step]
     rows = np.flatnonzero((held > 0) & attempts.granted)
     granted, released, held = attempts.left_s[rows], attempts.ended_s[rows], held[rows]
     first, last = np.argsort(granted, kind="stable"), np.argsort(released, kind="stable")
@@ -92,7 +95,7 @@ def _cpu_windows(scenario: Scenario, run: Run) -> tuple[Floats, Floats]:
     count = min(_MOST_WINDOWS, max(1, math.floor(run.ended_s / _CPU_WINDOW_S + 1e-9)))
     width = _CPU_WINDOW_S if count < _MOST_WINDOWS else run.ended_s / count
     edges = np.append(width * np.arange(count), run.ended_s)
-    rows = core_attempts(run)
+    rows = core_attempts(scenario, run)
     released = np.where(np.isnan(rows.released_s), run.ended_s, rows.released_s)
     busy = np.diff(open_seconds_until(rows.granted_s, released, edges))
     if run.ended_s <= 0:

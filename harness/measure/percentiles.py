@@ -18,8 +18,8 @@ import math
 
 import numpy as np
 
-from harness.measure.metrics import Estimate
 from harness.measure.record import Floats
+from harness.measure.summary import Estimate
 
 CONFIDENCE = 0.95
 _ERROR = 1.0 - CONFIDENCE

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.measure import estimates
-from harness.measure.agents import AgentAttempts
+from harness.measure.agents import AgentAttempts, agent_pools
 from harness.measure.gauges import PoolSamples, pool_samples
 from harness.measure.latency import NOT_ON_TARGET
-from harness.measure.metrics import Estimate, PoolMetrics
-from harness.measure.record import CORES, Flags, Floats, Ints, Outcome, Run
+from harness.measure.record import Flags, Floats, Ints, Outcome, Run
+from harness.measure.summary import Estimate, PoolMetrics
 from harness.measure.timeline import in_flight, seconds_at_or_above
 from harness.scenario.model import Scenario
 
@@ -46,33 +46,30 @@ def pool_metrics(
 ) -> tuple[PoolMetrics, ...]:
     """Every agent pool of `runs` (not the cores); `observable` says that the target reported attempts."""
     if observable:
-        names = [name for name in runs[0].pool_names if name != CORES]
-        return tuple(_exact(name, runs, attempts) for name in names)
+        return tuple(_exact(pool, runs, attempts) for pool in agent_pools(scenario, runs[0]))
     sampled = [samples for run in runs if (samples := pool_samples(run)) is not None]
     if sampled:
         return (_sampled(scenario, runs, sampled),)
-    declared = [pool.name for pool in scenario.pools]
-    return tuple(_unseen(name, runs) for name in declared)
+    return tuple(_unseen(pool.name) for pool in scenario.pools)
 
 
-def _exact(name: str, runs: Sequence[Run], attempts: Sequence[AgentAttempts]) -> PoolMetrics:
-    """Peaks are the largest of all runs, counts their sum, means the mean over runs."""
-    index = runs[0].pool_names.index(name)
-    seen = [_of_run(run, of, index) for run, of in zip(runs, attempts, strict=True)]
+def _exact(pool: int, runs: Sequence[Run], attempts: Sequence[AgentAttempts]) -> PoolMetrics:
+    """Pool `pool`: peaks are the largest of all runs, counts their sum, means the mean over runs."""
+    seen = [_of_run(run, of, pool) for run, of in zip(runs, attempts, strict=True)]
     return PoolMetrics(
-        name=name,
-        size=runs[0].pool_sizes[index],
-        queue=runs[0].pool_queues[index],
-        max_utilization=estimates.largest((pool.max_utilization for pool in seen), _NO_REQUEST),
-        avg_utilization=estimates.mean((pool.avg_utilization for pool in seen), _NO_TIME),
-        saturated_s=estimates.mean((pool.saturated_s for pool in seen), _NO_REQUEST),
-        max_depth=estimates.largest((pool.max_depth for pool in seen), _NO_REQUEST),
-        avg_depth=estimates.mean((pool.avg_depth for pool in seen), _NO_TIME),
-        max_wait_s=estimates.largest((pool.max_wait_s for pool in seen), _NO_REQUEST),
-        drops=estimates.total((pool.drops for pool in seen), _NO_REQUEST),
-        overcommit=estimates.total((pool.overcommit for pool in seen), _NO_REQUEST),
-        overflow=estimates.total((pool.overflow for pool in seen), _NO_REQUEST),
-        exhausted_at=estimates.smallest((pool.exhausted_at for pool in seen), _NEVER),
+        name=runs[0].pool_names[pool],
+        size=runs[0].pool_sizes[pool],
+        queue=runs[0].pool_queues[pool],
+        max_utilization=estimates.largest((one.max_utilization for one in seen), _NO_REQUEST),
+        avg_utilization=estimates.mean((one.avg_utilization for one in seen), _NO_TIME),
+        saturated_s=estimates.mean((one.saturated_s for one in seen), _NO_REQUEST),
+        max_depth=estimates.largest((one.max_depth for one in seen), _NO_REQUEST),
+        avg_depth=estimates.mean((one.avg_depth for one in seen), _NO_TIME),
+        max_wait_s=estimates.largest((one.max_wait_s for one in seen), _NO_REQUEST),
+        drops=estimates.total((one.drops for one in seen), _NO_REQUEST),
+        overcommit=estimates.total((one.overcommit for one in seen), _NO_REQUEST),
+        overflow=estimates.total((one.overflow for one in seen), _NO_REQUEST),
+        exhausted_at=estimates.smallest((one.exhausted_at for one in seen), _NEVER),
     )
 
 
@@ -90,10 +87,9 @@ class _Requests:
     rejected: Flags
 
 
-def _requests(run: Run, attempts: AgentAttempts, pool: int) -> _Requests:
+def _requests(attempts: AgentAttempts, pool: int) -> _Requests:
     columns = attempts.columns
-    alone = sum(name != CORES for name in run.pool_names) == 1
-    rows: Ints | slice = slice(None) if alone else np.flatnonzero(columns.pool == pool)
+    rows: Ints | slice = slice(None) if attempts.pools == 1 else np.flatnonzero(columns.pool == pool)
     return _Requests(
         workflow=columns.workflow[rows],
         requested_s=columns.requested_s[rows],
@@ -107,13 +103,13 @@ def _requests(run: Run, attempts: AgentAttempts, pool: int) -> _Requests:
 
 
 def _of_run(run: Run, attempts: AgentAttempts, pool: int) -> _Pool:
-    seen, size, queue = _requests(run, attempts, pool), run.pool_sizes[pool], run.pool_queues[pool]
+    seen, size, queue = _requests(attempts, pool), run.pool_sizes[pool], run.pool_queues[pool]
     wait = seen.left_s - seen.requested_s
     length = run.ended_s
     return _Pool(
         max_utilization=float(seen.busy.max(initial=0)) / size,
         avg_utilization=float((seen.ended_s - seen.left_s).sum()) / (length * size) if length > 0 else None,
-        saturated_s=seconds_at_or_above(seen.left_s[seen.granted], seen.ended_s[seen.granted], size),
+        saturated_s=_saturated_s(seen, size),
         max_depth=float(seen.depth.max(initial=0)),
         avg_depth=float(wait.sum()) / length if length > 0 else None,
         max_wait_s=float(wait.max(initial=0.0)),
@@ -122,6 +118,12 @@ def _of_run(run: Run, attempts: AgentAttempts, pool: int) -> _Pool:
         overflow=0.0 if queue is None else float((seen.depth[~seen.rejected] > queue).sum()),
         exhausted_at=_exhausted_at(run, seen, size),
     )
+
+
+def _saturated_s(seen: _Requests, size: int) -> float:
+    if seen.busy.max(initial=0) < size:
+        return 0.0  # nothing to sort for: it was never full
+    return seconds_at_or_above(seen.left_s[seen.granted], seen.ended_s[seen.granted], size)
 
 
 def _exhausted_at(run: Run, seen: _Requests, size: int) -> float | None:
@@ -170,9 +172,7 @@ def _sampled(scenario: Scenario, runs: Sequence[Run], sampled: Sequence[PoolSamp
     )
 
 
-def _unseen(name: str, runs: Sequence[Run]) -> PoolMetrics:
-    known = bool(runs) and name in runs[0].pool_names
-    index = runs[0].pool_names.index(name) if known else 0
-    size, queue = (runs[0].pool_sizes[index], runs[0].pool_queues[index]) if known else (None, None)
+def _unseen(name: str) -> PoolMetrics:
+    """A pool that the scenario declares and the target does not show: not even its size is known to be enforced."""
     figures = {field: Estimate(None, doubt=NOT_ON_TARGET) for field in _Pool.__slots__}
-    return PoolMetrics(name=name, size=size, queue=queue, **figures)
+    return PoolMetrics(name=name, size=None, queue=None, **figures)

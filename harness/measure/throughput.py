@@ -16,12 +16,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.measure import estimates
-from harness.measure.metrics import Estimate, ThroughputMetrics
 from harness.measure.record import Floats, Outcome, Run
+from harness.measure.summary import Estimate, ThroughputMetrics
 from harness.scenario.model import BurstLoad, ClosedLoad, Load
 
 _FEWEST = 10
-"""Fewer workflows done in the steady part than this, and it says nothing; also the mean number in one window."""
+"""Fewer workflows done in the steady part than this, and it says nothing."""
+_PER_WINDOW = 5
+"""At least so many workflows, on average, in a window."""
 _MOST_WINDOWS = 20
 
 
@@ -88,8 +90,8 @@ def _done(run: Run) -> Floats:
 
 
 def _window_s(span: _Span) -> float:
-    """The shortest round length (1, 2 or 5 times a power of ten) that gives at most 20 windows of 10 workflows each."""
-    least = max(span.length_s / _MOST_WINDOWS, _FEWEST * span.length_s / max(1, len(span.done_s)))
+    """The shortest round length (1, 2, 5, 10 …) that gives at most 20 windows, of 5 workflows or more on average."""
+    least = max(span.length_s / _MOST_WINDOWS, _PER_WINDOW * span.length_s / max(1, len(span.done_s)))
     decade = math.floor(math.log10(least))
     lengths = (float(f"{step}e{power}") for power in itertools.count(decade) for step in (1, 2, 5))
     return next(length for length in lengths if length >= least)

@@ -9,6 +9,11 @@ import numpy as np
 from harness.measure.record import Floats, Ints, WorkflowColumns
 
 
+def ascending(values: Floats) -> Floats:
+    """`values` in ascending order; the array itself where it is so already (rows come in the order of their end)."""
+    return values if (values[1:] >= values[:-1]).all() else np.sort(values)
+
+
 def seconds_at_or_above(opened_s: Floats, closed_s: Floats, level: int) -> float:
     """Seconds in which at least `level` (from 1) of the intervals [opened, closed) are open; both of shape (m,).
 
@@ -17,15 +22,15 @@ def seconds_at_or_above(opened_s: Floats, closed_s: Floats, level: int) -> float
     count = len(opened_s) - level
     if count < 0:
         return 0.0
-    opened, closed = np.sort(opened_s), np.sort(closed_s)
-    since = opened[level - 1 :]
-    since[1:] = np.maximum(since[1:], closed[:count])
+    opened, closed = ascending(opened_s), ascending(closed_s)
+    since = opened[level - 1 :].copy()
+    np.maximum(since[1:], closed[:count], out=since[1:])
     return float(np.maximum(closed[: count + 1] - since, 0.0).sum())
 
 
 def open_seconds_until(opened_s: Floats, closed_s: Floats, edges_s: Floats) -> Floats:
     """Seconds spent in open intervals, summed over intervals, up to each of `edges_s` (shape (e,), ascending)."""
-    return _elapsed(np.sort(opened_s), edges_s) - _elapsed(np.sort(closed_s), edges_s)
+    return _elapsed(ascending(opened_s), edges_s) - _elapsed(ascending(closed_s), edges_s)
 
 
 def _elapsed(ordered_s: Floats, edges_s: Floats) -> Floats:

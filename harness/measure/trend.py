@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.measure.metrics import Estimate
 from harness.measure.record import Floats
+from harness.measure.summary import Estimate
 
 FEWEST_POINTS = 6
 _MOST_POINTS = 400

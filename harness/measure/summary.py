@@ -1,0 +1,154 @@
+"""`MultiAgentLoadMetrics`: what the replications of one scenario amount to, with the doubt each figure carries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure with its interval. `low`/`high` are the bounds of the 95 % confidence interval (None: not to be had).
+
+    `value` is None where the figure is not observable; `doubt` then says why, and otherwise why to be careful (None:
+    no reason).
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    doubt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyMetrics:
+    """Latency of workflows that finished (finished - due), seconds, pooled over replications.
+
+    `queue_wait`, `service`, `backoff` and `lag` are the mean parts of it per workflow (seconds; not observable on a
+    target that shows no pools, lag apart).
+    """
+
+    samples: int
+    p50: Estimate
+    p95: Estimate
+    p99: Estimate
+    mean: Estimate
+    max: Estimate
+    lag: Estimate
+    queue_wait: Estimate
+    service: Estimate
+    backoff: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class ThroughputMetrics:
+    """Completed workflows per second. `mean` over the steady part; `max`, `min` over windows of `window_s` in it.
+
+    `excluded` says in words what ramp-up and drain were left out (empty: nothing was).
+    """
+
+    mean: Estimate
+    max: Estimate
+    min: Estimate
+    window_s: float
+    excluded: str
+
+
+@dataclass(frozen=True, slots=True)
+class PoolMetrics:
+    """One agent pool. Shares in [0, 1]; `max_depth`, `drops`, `overcommit`, `overflow`, `exhausted_at` are counts.
+
+    `overcommit` counts grants beyond the pool's size and `overflow` requests queued beyond its capacity: both must be
+    0. `exhausted_at` is the smallest number of workflows in flight at which one had to wait for an agent or was
+    rejected (None with a doubt: never).
+    """
+
+    name: str
+    size: int | None
+    queue: int | None
+    max_utilization: Estimate
+    avg_utilization: Estimate
+    saturated_s: Estimate
+    max_depth: Estimate
+    avg_depth: Estimate
+    max_wait_s: Estimate
+    drops: Estimate
+    overcommit: Estimate
+    overflow: Estimate
+    exhausted_at: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceMetrics:
+    """The machine's side. `modelled`: figures of a virtual clock's model (declared holds, modelled cores).
+
+    Bytes, shares of the whole machine, seconds, counts. `memory_peaks_b` and `cpu_peaks` have one entry per batch
+    (per replication where the load has no batches).
+    """
+
+    modelled: bool
+    memory_peak_b: Estimate
+    memory_start_b: Estimate
+    memory_over_start_b: Estimate
+    memory_unreturned_b: Estimate
+    memory_batch_spread_b: Estimate
+    memory_slope_b_per_100: Estimate
+    uss_peak_b: Estimate
+    cpu_mean: Estimate
+    cpu_max: Estimate
+    fds_max: Estimate
+    threads_max: Estimate
+    tasks_max: Estimate
+    loop_lag_p99_s: Estimate
+    loop_lag_max_s: Estimate
+    gc_collections: Estimate
+    gc_pause_s: Estimate
+    memory_peaks_b: tuple[float, ...]
+    cpu_peaks: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicationMetrics:
+    """The headline figures of one replication (one seed): one honest sample each for asv and pytest-benchmark.
+
+    None where the figure is not observable. `seconds_per_workflow` is makespan / succeeded.
+    """
+
+    seed: int
+    offered: int
+    succeeded: int
+    makespan_s: float
+    latency_p50_s: float | None
+    latency_p95_s: float | None
+    latency_p99_s: float | None
+    seconds_per_workflow: float | None
+    error_rate: float
+    rejection_rate: float
+    memory_over_start_b: float | None
+    driver_cpu_per_workflow_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class MultiAgentLoadMetrics:
+    """The summary of all replications of one scenario on one target and clock.
+
+    `outcomes` maps each outcome's name (lower case) to its count and sums to `offered`; `errors` maps an error kind to
+    its count. `concurrent_workflows` is the largest number in flight. `doubts` holds every reason for care, in words.
+    """
+
+    scenario: str
+    offered: int
+    outcomes: Mapping[str, int]
+    errors: Mapping[str, int]
+    success_rate: Estimate
+    error_rate: Estimate
+    rejection_rate: Estimate
+    concurrent_workflows: int
+    makespan: Estimate
+    attempts_per_workflow: Estimate
+    latency: LatencyMetrics
+    throughput: ThroughputMetrics
+    pools: tuple[PoolMetrics, ...]
+    resources: ResourceMetrics
+    replications: tuple[ReplicationMetrics, ...]
+    doubts: tuple[str, ...]
