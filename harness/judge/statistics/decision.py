@@ -1,0 +1,144 @@
+"""From evidence to a word: beyond the floor and beyond doubt, shown to be small, or not settled yet."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtr
+
+from harness.judge.statistics.evidence import FEWEST, Evidence, interval
+from harness.judge.statistics.planning import Plan, runs_needed, runs_to_separate
+from harness.judge.statistics.records import MetricSamples, Rules, Verdict, Word
+
+_LARGEST_LOG = 700.0
+"""Beyond this a ratio is no floating-point number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """The comparison a metric was judged in: what its p value had to become, and by which correction."""
+
+    rules: Rules
+    metrics: int
+    seed: int | None
+
+    @property
+    def correction(self) -> str:
+        looks = f", alpha / {self.rules.looks} looks" if self.rules.looks > 1 else ""
+        return f"Benjamini-Yekutieli over {self.metrics} metrics{looks}"
+
+    @property
+    def alpha(self) -> float:
+        return self.rules.alpha / self.rules.looks
+
+    @property
+    def family_alpha(self) -> float:
+        return self.rules.family_alpha / self.rules.looks
+
+    @property
+    def equivalence_alpha(self) -> float:
+        return self.rules.equivalence_alpha / self.rules.looks
+
+    @property
+    def lone_alpha(self) -> float:
+        """The p that the only changed metric of the family has to reach."""
+        harmonic = float(np.sum(1 / np.arange(1, self.metrics + 1)))
+        return min(self.alpha, self.family_alpha / (self.metrics * harmonic))
+
+
+def decide(metric: MetricSamples, evidence: Evidence, p_adjusted: float, family: Family) -> Verdict:
+    """Apply floor, margin and error rates to one metric's evidence."""
+    plan = _plan(metric, evidence.scale, family)
+    word, reason = _word(metric, evidence, p_adjusted, family, plan)
+    low, high = interval(evidence, family.rules.confidence)
+    needed = _runs_needed(evidence, plan, family, p_adjusted) if word == "inconclusive" else None
+    if word == "inconclusive":
+        reason += (
+            f"; {needed} runs a side would settle it" if needed else "; no number of runs like these will settle it"
+        )
+    return Verdict(
+        name=metric.name,
+        verdict=word,
+        reason=reason,
+        direction=metric.direction,
+        kind=metric.kind,
+        statistic=metric.statistic,
+        effect=_effect(evidence.shift, evidence.scale),
+        interval=(_effect(low, evidence.scale), _effect(high, evidence.scale)),
+        confidence=family.rules.confidence,
+        base_value=evidence.levels[0],
+        head_value=evidence.levels[1],
+        n_base=evidence.n[0],
+        n_head=evidence.n[1],
+        n_effective=evidence.n_effective,
+        p=evidence.p,
+        p_adjusted=p_adjusted,
+        method=evidence.method,
+        correction=family.correction,
+        runs_needed=needed,
+        seed=family.seed,
+        notes=evidence.notes,
+    )
+
+
+def _plan(metric: MetricSamples, scale: str, family: Family) -> Plan:
+    floor, margin = metric.effect_floor, metric.effect_margin
+    if scale == "log":
+        floor, margin = float(np.log1p(floor)), float(np.log1p(margin))
+    return Plan(floor, margin, family.lone_alpha, family.equivalence_alpha)
+
+
+def _word(metric: MetricSamples, evidence: Evidence, p_adjusted: float, family: Family, plan: Plan) -> tuple[Word, str]:
+    size, unit = _effect(evidence.shift, evidence.scale), " points" if evidence.scale == "points" else ""
+    if min(evidence.n) < FEWEST:
+        return "inconclusive", f"{min(evidence.n)} processes a side: nothing is concluded below {FEWEST}"
+    if evidence.error == 0:
+        return "unchanged", "every process of both sides gave the same value"
+    significant, guarded = _significant(evidence, p_adjusted, family), _guarded(evidence, family)
+    if significant and guarded and abs(evidence.shift) > plan.floor:
+        worse = (evidence.shift > 0) == (metric.direction == "lower")
+        reason = (
+            f"{size:+.2%}{unit}, beyond the floor of {metric.effect_floor:.1%}, p {p_adjusted:.2g} after correction"
+        )
+        return ("regressed" if worse else "improved"), reason
+    if _equivalence_p(evidence, plan.margin) <= family.equivalence_alpha:
+        return "unchanged", f"{size:+.2%}{unit}, shown to be within {metric.effect_margin:.1%}"
+    return "inconclusive", f"{size:+.2%}{unit}: {_why_not(evidence, significant, guarded, p_adjusted, plan)}"
+
+
+def _why_not(evidence: Evidence, significant: bool, guarded: bool, p_adjusted: float, plan: Plan) -> str:
+    if significant and abs(evidence.shift) <= plan.floor:
+        return "real, but neither beyond the floor nor shown to be within the margin"
+    if significant and not guarded:
+        return f"the sides overlap too much (rank test p {evidence.separated:.2g})"
+    return f"neither told from no change (p {p_adjusted:.2g} after correction) nor shown to be within the margin"
+
+
+def _significant(evidence: Evidence, p_adjusted: float, family: Family) -> bool:
+    return evidence.p <= family.alpha and p_adjusted <= family.family_alpha
+
+
+def _guarded(evidence: Evidence, family: Family) -> bool:
+    """The rank test agrees; where so few runs can never reach its level, the sides must not overlap at all."""
+    return evidence.separated <= max(family.alpha, evidence.separable * (1 + 1e-9))
+
+
+def _runs_needed(evidence: Evidence, plan: Plan, family: Family, p_adjusted: float) -> int | None:
+    if _significant(evidence, p_adjusted, family) and not _guarded(evidence, family):
+        return runs_to_separate(min(evidence.n), evidence.separated, family.alpha)
+    return runs_needed(
+        evidence.shift,
+        evidence.run_variance,
+        evidence.session_variance,
+        plan,
+        n=min(evidence.n),
+        pair=evidence.paired,
+    )
+
+
+def _equivalence_p(evidence: Evidence, margin: float) -> float:
+    """The larger p of two one-sided tests against the margin's ends (Schuirmann, J. Pharmacokinet. 15, 1987)."""
+    return float(stdtr(evidence.freedom, (abs(evidence.shift) - margin) / evidence.error))
+
+
+def _effect(shift: float, scale: str) -> float:
+    return float(np.expm1(min(shift, _LARGEST_LOG))) if scale == "log" else shift

@@ -1,0 +1,130 @@
+"""Data that no test may see: named before anything is computed from it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from statistics import median
+
+from harness.judge.statistics.records import MetricSamples, Word
+from harness.judge.statistics.replicates import depends_on_length, values_needed
+
+_TOO_LARGE = 1e150
+"""Squares of larger values overflow."""
+Processes = list[Sequence[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """A metric's processes fit to be judged, or (`word` set) the verdict that its data already is."""
+
+    metric: MetricSamples
+    base: Processes
+    head: Processes
+    paired: bool | None = None
+    word: Word | None = None
+    reason: str = ""
+    notes: list[str] = field(default_factory=list)
+
+
+def screen(metric: MetricSamples) -> Screened:
+    """Drop empty processes (with a note), refuse what cannot be compared, and settle whether rounds pair up.
+
+    Raises TypeError where a side is a flat list of numbers: whose process they came from must be said.
+    """
+    base, head = _sides(metric)
+    refusal = _refusal(metric, base, head)
+    if refusal is not None:
+        return Screened(metric, base, head, word=refusal[0], reason=refusal[1])
+    notes: list[str] = []
+    if (metric.paired or metric.kind == "exact") and len(base) == len(head):
+        base, head = _whole_rounds(metric, notes)
+    else:
+        base, head = _non_empty(base, "base", notes), _non_empty(head, "head", notes)
+    paired = metric.paired
+    if paired and len(base) != len(head):
+        notes.append(f"{len(base)} and {len(head)} processes cannot be paired: judged as independent")
+        paired = False
+    notes += _tail_notes(metric, base, head)
+    return Screened(metric, base, head, paired, notes=notes)
+
+
+def _sides(metric: MetricSamples) -> tuple[Processes, Processes]:
+    try:
+        for process in chain(metric.base, metric.head):
+            len(process)
+    except TypeError:
+        raise TypeError(f"{metric.name or 'metric'}: a side is a list of processes, each a list of values") from None
+    return list(metric.base), list(metric.head)
+
+
+def _refusal(metric: MetricSamples, base: Processes, head: Processes) -> tuple[Word, str] | None:
+    absent = _absent(any(len(p) for p in base), any(len(p) for p in head))
+    if absent is not None:
+        return absent
+    unreal = _unreal(base, "base") or _unreal(head, "head")
+    if unreal:
+        return "incomparable", unreal
+    if metric.kind == "rate":
+        return _bad_counts(base, head)
+    if metric.kind == "exact" and len(base) != len(head):
+        return "incomparable", f"exact metrics pair by seed: base has {len(base)} replications, head {len(head)}"
+    return _lopsided_tail(metric, base, head)
+
+
+def _absent(in_base: bool, in_head: bool) -> tuple[Word, str] | None:
+    if in_base and in_head:
+        return None
+    if in_base:
+        return "missing", "base has values, head has none"
+    return ("new", "head has values, base has none") if in_head else ("incomparable", "neither side has a value")
+
+
+def _unreal(processes: Processes, side: str) -> str:
+    bad = (index for index, process in enumerate(processes) if not all(abs(value) < _TOO_LARGE for value in process))
+    index = next(bad, None)
+    return "" if index is None else f"{side}: process {index} holds NaN, infinity or a value beyond {_TOO_LARGE:g}"
+
+
+def _bad_counts(base: Processes, head: Processes) -> tuple[Word, str] | None:
+    for side, processes in (("base", base), ("head", head)):
+        for index, process in enumerate(processes):
+            if len(process) and (len(process) != 2 or not 0 <= process[0] <= process[1]):
+                return "incomparable", f"{side}: process {index} is not (count, trials) with 0 <= count <= trials"
+        if not any(process[1] for process in processes if len(process)):
+            return "incomparable", f"{side}: no trials"
+    return None
+
+
+def _lopsided_tail(metric: MetricSamples, base: Processes, head: Processes) -> tuple[Word, str] | None:
+    """A high quantile of few values is their maximum, which grows with their number: unlike numbers, unlike maxima."""
+    shorter, longer = sorted(median(len(p) for p in side if len(p)) for side in (base, head))
+    needed = values_needed(metric.statistic)
+    if longer <= 1.25 * shorter or (shorter >= needed and not depends_on_length(metric.statistic)):
+        return None
+    return (
+        "incomparable",
+        f"{metric.statistic} moves with the number of values per process, here {shorter:g} and {longer:g}",
+    )
+
+
+def _whole_rounds(metric: MetricSamples, notes: list[str]) -> tuple[Processes, Processes]:
+    rounds = [(b, h) for b, h in zip(metric.base, metric.head, strict=True) if len(b) and len(h)]
+    if len(rounds) < len(metric.base):
+        notes.append(f"{len(metric.base) - len(rounds)} rounds without a value on one side were left out")
+    return [b for b, _ in rounds], [h for _, h in rounds]
+
+
+def _non_empty(processes: Processes, side: str, notes: list[str]) -> Processes:
+    kept = [process for process in processes if len(process)]
+    if len(kept) < len(processes):
+        notes.append(f"{side}: {len(processes) - len(kept)} processes without a value were left out")
+    return kept
+
+
+def _tail_notes(metric: MetricSamples, base: Processes, head: Processes) -> list[str]:
+    if metric.kind == "rate":
+        return []
+    fewest, needed = min((len(p) for p in chain(base, head)), default=0), values_needed(metric.statistic)
+    if fewest >= needed:
+        return []
+    return [f"{metric.statistic} of {fewest} values leans on the most extreme one; {needed} are needed for more"]
