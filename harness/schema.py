@@ -99,6 +99,8 @@ def _mistakes(error: Error, root: Any) -> Iterator[tuple[Route, Mistake]]:
                 yield from _mistake((*route, key), "nothing", _allowed(schema, root))
         case "anyOf" | "oneOf":
             yield from _union_mistakes(error, route, root)
+        case "minimum" | "maximum" if error.schema.get("type") == "integer" and not _whole(error.instance):
+            return  # its kind is wrong, which another error says; its size says nothing more
         case _:
             if "propertyNames" in error.absolute_schema_path:
                 route = (*route, error.instance)
@@ -135,6 +137,10 @@ def _another_kind(error: Error, depth: int) -> bool:
     """Whether this error says that another branch of the union at `depth` was meant."""
     below = len(error.absolute_path) - depth
     return (below == 0 and error.validator in ("type", "const", "enum")) or (below == 1 and error.validator == "const")
+
+
+def _whole(value: float) -> bool:
+    return float(value).is_integer()
 
 
 def _unknown_keys(error: Error) -> list[str]:
@@ -177,7 +183,9 @@ def _broken(error: Error, root: Any) -> str:
     """What the rule that `error` breaks allows, as a phrase."""
     rule, value, schema = error.validator, error.validator_value, error.schema
     phrase: str
-    if rule == "enum":
+    if schema is False:
+        phrase = "nothing"
+    elif rule == "enum":
         phrase = one_of(map(str, value), error.instance)
     elif rule in _RANGE:
         phrase = _range(schema)

@@ -163,23 +163,22 @@ def reference_mistakes(
 ) -> Iterator[Mistake]:
     """What does not fit together in scenario `name`: its mix, the types it names, the pools that their steps name."""
     yield from _mix_mistakes(types, mix)
-    known = {kind.name for kind in types}
-    mixed = {kind for kind, weight in mix if weight > 0}
     names = [pool.name for pool in pools]
-    used: set[str] = set()
+    mixed = {kind for kind, weight in mix if weight > 0}
     for kind in types:
         for k, step in enumerate(kind.steps):
-            if kind.name in mixed:
-                used.add(step.pool)
             if step.pool not in names:
                 allowed = f"a pool of scenario {name} ({', '.join(names) or 'it has none'})"
                 yield Mistake(f"workflow.{kind.name}.steps[{k}].pool", repr(step.pool), allowed)
     for pool in dict.fromkeys(names):
         if names.count(pool) > 1:
             yield Mistake(f"pools.{pool}", "two pools of this name", "one pool of each name")
-        # what an unknown type would use cannot be said
-        if pool not in used and mixed and mixed <= known:
-            yield Mistake(f"pools.{pool}", "no step of the mix that uses it", "a pool that some step uses")
+    used = {step.pool for kind in types if kind.name in mixed for step in kind.steps}
+    # where a type or a pool is unknown, what it was meant to be might use the others
+    if mixed and mixed <= {kind.name for kind in types} and used <= set(names):
+        for pool in dict.fromkeys(names):
+            if pool not in used:
+                yield Mistake(f"pools.{pool}", "no step of the mix that uses it", "a pool that some step uses")
 
 
 def _mix_mistakes(types: Sequence[WorkflowType], mix: Sequence[tuple[str, float]]) -> Iterator[Mistake]:
@@ -211,12 +210,12 @@ def between(where: str, value: float, low: float, high: float, unit: str = "") -
     """What keeps `value` from lying in [low, high]; not a number does not lie anywhere."""
     if not (low <= value <= high):
         shown = f" {unit}" if unit else ""
-        allowed = f"at least {low:.12g}{shown} and at most {high:.12g}{shown}"
-        yield Mistake(where, f"{_shown(value)}{shown}", allowed)
+        yield Mistake(
+            where, f"{_shown(value)}{shown}", f"at least {_shown(low)}{shown} and at most {_shown(high)}{shown}"
+        )
 
 
 def _shown(value: float) -> str:
-    try:
-        return f"{value:.12g}"
-    except OverflowError:
-        return "a whole number beyond any float"
+    if isinstance(value, int):
+        return str(value) if value.bit_length() <= 64 else "a number of more than 64 bits"
+    return f"{value:.12g}"

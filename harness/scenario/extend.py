@@ -47,7 +47,7 @@ def _layers(name: str, own: Mapping[str, Table], base: Mapping[str, Table]) -> t
     while (parent := layers[-1].get("extends")) is not None:
         if parent in own and parent != here:
             if parent in seen:
-                return layers, Mistake(where, f"{parent!r}, which extends this one in turn", "no circle")
+                return layers, Mistake(where, f"one that comes back to {parent!r}", "a chain of extends that ends")
             seen.add(parent)
             layers.append(own[parent])
             here = parent

@@ -90,9 +90,7 @@ def read_document(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         mistake = Mistake("file", f"byte {error.object[error.start]:#04x} at offset {error.start}", "UTF-8 text")
     except tomllib.TOMLDecodeError as error:
-        match = _TOML_PLACE.fullmatch(str(error))
-        where, what = (match["place"], match["what"]) if match else ("file", str(error))
-        mistake = Mistake(where, f"a syntax error ({what})", "TOML")
+        mistake = _syntax_mistake(str(error), path)
     except RecursionError:
         mistake = Mistake("file", "values nested too deeply to read", "TOML nested a few levels")
     except ValueError as error:
@@ -102,6 +100,14 @@ def read_document(path: Path) -> dict[str, Any]:
         _refuse(path, list(_unbounded(document)))
         return document
     raise DeclarationError(str(path), [mistake])
+
+
+def _syntax_mistake(message: str, path: Path) -> Mistake:
+    match = _TOML_PLACE.fullmatch(message)
+    where, what = (match["place"], match["what"]) if match else ("file", message)
+    if where == "end of document":
+        where = f"line {len(path.read_bytes().splitlines())}, end of document"
+    return Mistake(where, f"a syntax error ({what})", "TOML")
 
 
 def _unbounded(document: dict[str, Any]) -> Iterator[Mistake]:
