@@ -7,7 +7,7 @@ HarnessError                   anything this package refuses; carries the exit c
 ├── ReportError                a report that cannot be written, read, or that its schema refuses
 ├── MissingExtraError          an optional dependency is not installed; names the extra that brings it
 ├── RunInvalidError            the run happened but may not be believed
-│   └── ClockError             the clock could not be kept honest (a deadlock, a livelock, a job that outlives its grace)
+│   └── ClockError             the clock could not be kept honest (a deadlock, a job that outlives its grace)
 └── NotEnoughError             nothing, or too little, to judge
 """
 
@@ -22,13 +22,13 @@ class ExitCode(enum.IntEnum):
     """How every `harness` command ends. The README's table is checked against this enum."""
 
     HELD = 0
-    """Everything asked was done, and every baseline line that could be judged held."""
+    """Everything asked was done, and every baseline line held."""
     REGRESSION = 1
     """A comparison found a regression."""
     USAGE = 2
     """Bad input: an unknown name, an invalid file, a target that cannot be loaded."""
     NOT_ENOUGH = 3
-    """Nothing, or too little, to judge."""
+    """Nothing, or too little, to judge: for example a baseline line on something this target does not show."""
     BASELINE_BROKEN = 4
     """At least one baseline line is broken."""
     RUN_INVALID = 5
@@ -111,6 +111,6 @@ class ClockError(RunInvalidError):
 
 
 class NotEnoughError(HarnessError):
-    """Nothing, or too little, to judge."""
+    """Nothing, or too little, to judge: for example a baseline line on something this target does not show."""
 
     exit_code = ExitCode.NOT_ENOUGH

@@ -54,12 +54,27 @@ def run_all(
 ) -> Iterator[Run]:
     """One replication per seed, in order; ends after the first that was stopped early by a signal."""
     factory = target_factory(target)
+    ended = 0
     for seed in seeds:
         check_options(clock, seed)
-        done = Replication(plan(scenario, seed), factory, target, clock, progress, take_stop_signals).drive()
+        further = None if progress is None else _counting_from(ended, progress)
+        done = Replication(plan(scenario, seed), factory, target, clock, further, take_stop_signals).drive()
+        ended += len(done.workflows)
+        if progress is not None:
+            progress(ended)
         yield done
         if done.stopped in {"interrupted", "terminated"}:
             return
+
+
+def _counting_from(ended: int, progress: Progress) -> Progress:
+    return lambda done: progress(ended + done)
+
+
+def offered(scenario: Scenario, seeds: Iterable[int]) -> int | None:
+    """How many workflows replications with these seeds will offer together; None where time ends them."""
+    totals = [plan(scenario, seed).total for seed in seeds]
+    return None if None in totals else sum(total for total in totals if total is not None)
 
 
 def check_options(clock: str, seed: int) -> None:

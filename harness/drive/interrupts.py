@@ -19,7 +19,7 @@ class LoopBlockedError(KeyboardInterrupt):
 
 
 class Interrupts:
-    """While entered, SIGINT and SIGTERM call `stop(reason)`, a second one breaks in, and so does SIGALRM after `limit_s`.
+    """While entered, SIGINT and SIGTERM call `stop(reason)`; a second one breaks in, as SIGALRM does after `limit_s`.
 
     Signals are taken only on the main thread, the stop signals only if `take_stop_signals`, and an alarm that somebody
     else has set is left alone. Everything is put back on leaving.

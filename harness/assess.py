@@ -1,0 +1,93 @@
+"""One scenario from declaration to report: run the replications, summarise, judge, build the document.
+
+What the command line and every bridge call, so that all of them give the same report.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+
+import harness
+from harness.drive.clock import ClockName
+from harness.drive.opening import BUILTIN
+from harness.errors import ExitCode, NotEnoughError
+from harness.execute import run_all
+from harness.judge.baseline import judge_baseline
+from harness.measure.metrics import summarise
+from harness.measure.record import Run
+from harness.report.build import build_report
+from harness.report.model import Report
+from harness.report.provenance import collect_commit, collect_machine
+from harness.scenario.model import Scenario
+
+Progress = Callable[[int], None]
+
+_STOPPED_BY = {"interrupted": ExitCode.INTERRUPTED, "terminated": ExitCode.TERMINATED}
+_VERDICTS = {
+    "held": ExitCode.HELD,
+    "broken": ExitCode.BASELINE_BROKEN,
+    "cannot_tell": ExitCode.NOT_ENOUGH,
+    "invalid": ExitCode.RUN_INVALID,
+}
+_WORST_FIRST = (
+    ExitCode.TERMINATED,
+    ExitCode.INTERRUPTED,
+    ExitCode.RUN_INVALID,
+    ExitCode.BASELINE_BROKEN,
+    ExitCode.NOT_ENOUGH,
+)
+
+
+def assess(
+    scenario: Scenario,
+    seeds: Iterable[int],
+    *,
+    target: str = BUILTIN,
+    clock: ClockName = "wall",
+    progress: Progress | None = None,
+    take_stop_signals: bool = False,
+) -> Report:
+    """Run `scenario` once per seed and report on all replications together.
+
+    Raises what `harness.run` raises. A run that was stopped early is reported as far as it went.
+    """
+    runs = tuple(
+        run_all(scenario, seeds, target=target, clock=clock, progress=progress, take_stop_signals=take_stop_signals)
+    )
+    return report_on(scenario, runs)
+
+
+def report_on(scenario: Scenario, runs: Sequence[Run]) -> Report:
+    """The report on replications of `scenario` that were run already; raises `NotEnoughError` without one."""
+    if not runs:
+        raise NotEnoughError(f"{scenario.name}: no replication was run")
+    metrics = summarise(scenario, runs)
+    return build_report(
+        scenario,
+        runs,
+        metrics,
+        judge_baseline(scenario, metrics),
+        harness_version=harness.__version__,
+        commit=collect_commit(),
+        machine=collect_machine(),
+        timestamp=datetime.now(UTC),
+        run_id=uuid.uuid4().hex,
+    )
+
+
+def exit_code(reports: Iterable[Report]) -> ExitCode:
+    """How a command that made these reports ends: with the worst of what they say."""
+    codes = {code_of(report) for report in reports}
+    return next((code for code in _WORST_FIRST if code in codes), ExitCode.HELD)
+
+
+def code_of(report: Report) -> ExitCode:
+    """What one report alone would end a command with; a scenario without a baseline has nothing to break."""
+    stopped = _STOPPED_BY.get(str(report.document["stopped"]))
+    if stopped is not None:
+        return stopped
+    if report.valid and not report.document["baseline"]["lines"]:
+        return ExitCode.HELD
+    return _VERDICTS[report.verdict]

@@ -1,0 +1,217 @@
+"""The command `harness`: wires the stages, holds no logic of its own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+import harness
+from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from harness.drive.clock import ClockName
+    from harness.errors import ExitCode
+    from harness.report.model import Report
+    from harness.scenario.load import Catalog
+    from harness.scenario.model import Scenario
+
+_FILE = click.option(
+    "-f",
+    "--file",
+    "path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A TOML file of scenarios that extends the built-in catalog.",
+)
+
+
+class _Refusing(click.Group):
+    """A group that turns every refusal of ours into one screen of text and the exit code it carries."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except HarnessError as error:
+            click.echo(f"error: {error}", err=True)
+            ctx.exit(error.exit_code)
+
+
+@click.group(cls=_Refusing, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(harness.__version__, prog_name="harness")
+def main() -> None:
+    """Load benchmarks for multi-agent workflow orchestrators.
+
+    \b
+    harness list                                       what can be run
+    harness run                                        all scenarios on the built-in orchestrator
+    harness run --clock virtual                        the same, in virtual time
+    harness run --target my_app.flows:handle           your own async function
+    harness run 10_concurrent_workflows --replications 10 --markdown
+    harness report reports/*.json                      show reports again
+
+    \b
+    Exit codes: 0 held, 1 regression, 2 usage or bad input, 3 not enough to judge,
+    4 baseline broken, 5 run invalid, 130 interrupted, 143 terminated.
+    """
+
+
+@main.command("list")
+@_FILE
+def list_scenarios(path: Path | None) -> None:
+    """List the scenarios and workflow types that are declared."""
+    from harness.report.listing import listing  # noqa: PLC0415 - every command imports only what it needs
+    from harness.scenario.load import load_scenarios  # noqa: PLC0415
+
+    catalog = load_scenarios(path)
+    click.echo(listing(catalog, catalog.types), nl=False)
+
+
+@main.command()
+@click.argument("scenario")
+@_FILE
+def show(scenario: str, path: Path | None) -> None:
+    """Print the declaration of SCENARIO as TOML, ready to be saved, changed and run with --file.
+
+    \b
+    harness show 10_concurrent_workflows > my.toml
+    harness run --file my.toml
+    """
+    import tomli_w  # noqa: PLC0415 - every command imports only what it needs
+
+    from harness.scenario.declare import declaration_of  # noqa: PLC0415
+    from harness.scenario.load import find_scenario, load_scenarios  # noqa: PLC0415
+
+    click.echo(tomli_w.dumps(declaration_of(find_scenario(load_scenarios(path), scenario))), nl=False)
+
+
+@main.command()
+@click.argument("names", nargs=-1, metavar="[SCENARIO]...")
+@_FILE
+@click.option(
+    "-t",
+    "--target",
+    default="builtin",
+    show_default=True,
+    metavar="TARGET",
+    help="builtin, module:attribute, path/to/file.py:attribute or langgraph:module:graph.",
+)
+@click.option(
+    "-c",
+    "--clock",
+    type=click.Choice(["wall", "virtual"]),
+    default="wall",
+    show_default=True,
+    help="wall really waits; virtual jumps, and is exact.",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the first replication.")
+@click.option(
+    "-n",
+    "--replications",
+    type=click.IntRange(1, 10_000),
+    default=1,
+    show_default=True,
+    help="Replications of each scenario, with seeds counted up from --seed.",
+)
+@click.option(
+    "--report-dir",
+    type=click.Path(path_type=Path),
+    default=Path("reports"),
+    show_default=True,
+    metavar="DIR",
+    help="Where each scenario's report is written; nothing there is overwritten.",
+)
+@click.option("--json", "form", flag_value="json", help="Print the reports as one JSON document.")
+@click.option("--markdown", "form", flag_value="markdown", help="Print a summary in GitHub-flavoured Markdown.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+def run(
+    names: Sequence[str],
+    path: Path | None,
+    target: str,
+    clock: ClockName,
+    seed: int,
+    replications: int,
+    report_dir: Path,
+    form: str | None,
+    quiet: bool,
+) -> None:
+    """Run scenarios (all of them, or those of --file) and judge each against its baseline.
+
+    \b
+    harness run
+    harness run 25_concurrent_workflows --clock virtual --replications 30
+    harness run --target langgraph:my_app.graph:graph --json > reports.json
+    """
+    from harness.drive.opening import target_factory  # noqa: PLC0415 - every command imports only what it needs
+    from harness.execute import check_options  # noqa: PLC0415
+    from harness.report.document import check_folder  # noqa: PLC0415
+    from harness.scenario.load import load_scenarios  # noqa: PLC0415
+
+    scenarios = _chosen(load_scenarios(path), names)
+    check_options(clock, seed + replications - 1)
+    target_factory(target)
+    check_folder(report_dir)
+    seeds = range(seed, seed + replications)
+    reports, code = _run_each(scenarios, seeds, target=target, clock=clock, folder=report_dir, quiet=quiet)
+    _render(reports, form)
+    sys.exit(code)
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.option("--json", "form", flag_value="json", help="Print the reports as one JSON document.")
+@click.option("--markdown", "form", flag_value="markdown", help="Print a summary in GitHub-flavoured Markdown.")
+def report(files: Sequence[Path], form: str | None) -> None:
+    """Show reports that were written before; exits as the run that made them did."""
+    from harness.assess import exit_code  # noqa: PLC0415 - every command imports only what it needs
+    from harness.report.document import read_report  # noqa: PLC0415
+
+    reports = [read_report(path) for path in files]
+    _render(reports, form)
+    sys.exit(exit_code(reports))
+
+
+def _chosen(catalog: Catalog, names: Sequence[str]) -> list[Scenario]:
+    from harness.scenario.load import find_scenario  # noqa: PLC0415
+
+    return [find_scenario(catalog, name) for name in dict.fromkeys(names)] or catalog.declared_here()
+
+
+def _run_each(
+    scenarios: Sequence[Scenario], seeds: range, *, target: str, clock: ClockName, folder: Path, quiet: bool
+) -> tuple[list[Report], ExitCode]:
+    from harness.assess import assess, exit_code  # noqa: PLC0415
+    from harness.execute import offered  # noqa: PLC0415
+    from harness.report.document import write_report  # noqa: PLC0415
+    from harness.report.progress import Quiet, progress  # noqa: PLC0415
+
+    reports: list[Report] = []
+    with nullcontext(Quiet()) if quiet else progress(sys.stderr) as bars:
+        for scenario in scenarios:
+            bars.started(scenario.name, offered(scenario, seeds))
+            done = assess(scenario, seeds, target=target, clock=clock, progress=bars.advanced, take_stop_signals=True)
+            write_report(done, folder)
+            bars.finished(done.verdict.replace("_", " "))
+            reports.append(done)
+            if done.document["stopped"] in {"interrupted", "terminated"}:
+                break
+    return reports, exit_code(reports)
+
+
+def _render(reports: Sequence[Report], form: str | None) -> None:
+    if form == "json":
+        from harness.report.document import json_document  # noqa: PLC0415
+
+        click.echo(json_document(reports))
+    elif form == "markdown":
+        from harness.report.markdown import markdown  # noqa: PLC0415
+
+        click.echo(markdown(reports), nl=False)
+    else:
+        from harness.report.terminal import show as show_table  # noqa: PLC0415
+
+        show_table(reports, sys.stdout)

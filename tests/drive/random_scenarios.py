@@ -1,0 +1,115 @@
+"""Random scenarios for property tests: pools, queues, timeouts, retries, bursts with many ties, constant times."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from harness.scenario.model import (
+    BurstLoad,
+    ClosedLoad,
+    Constant,
+    Exponential,
+    Lognormal,
+    Pool,
+    RateLoad,
+    Retry,
+    Scenario,
+    Step,
+    Uniform,
+    WorkflowType,
+)
+
+POOLS = ("agents", "tools")
+
+# few distinct constants, so that events at the same instant are the rule and not the exception
+durations = st.one_of(
+    st.sampled_from([Constant(0.0), Constant(0.25), Constant(0.5), Constant(1.0)]),
+    st.builds(Exponential, st.floats(0.01, 1.0)),
+    st.builds(Lognormal, st.floats(0.01, 1.0), st.floats(0.1, 1.5)),
+    st.builds(lambda low, width: Uniform(low, low + width), st.floats(0, 0.5), st.floats(0, 1.0)),
+)
+burns = st.sampled_from([Constant(0.0), Constant(0.0), Constant(0.05), Constant(0.25)])
+timeouts = st.one_of(st.none(), st.sampled_from([0.25, 0.5, 1.0, 1.5]))
+failures = st.one_of(st.just(0.0), st.floats(0, 1))
+
+
+def steps(pools: int) -> st.SearchStrategy[tuple[Step, ...]]:
+    """One to three steps on the first `pools` pools; the first step always uses the first pool."""
+    later = st.builds(
+        Step,
+        name=st.just("later"),
+        pool=st.sampled_from(POOLS[:pools]),
+        wait=durations,
+        burn=burns,
+        hold_b=st.sampled_from([0, 1000]),
+        fail=failures,
+        timeout_s=timeouts,
+    )
+    first = st.builds(Step, name=st.just("first"), wait=durations, burn=burns, fail=failures, timeout_s=timeouts)
+    second = st.builds(Step, name=st.just("second"), pool=st.just(POOLS[pools - 1]), wait=durations)
+    return st.builds(lambda a, b, c: (a, b, *c), first, second, st.lists(later, max_size=1))
+
+
+def pool(name: str) -> st.SearchStrategy[Pool]:
+    """A pool of 1 to 200 agents with a queue of 0 to 1000 places, or without a bound."""
+    return st.builds(
+        Pool,
+        name=st.just(name),
+        size=st.one_of(st.integers(1, 5), st.integers(1, 200)),
+        queue=st.one_of(st.none(), st.integers(0, 5), st.integers(0, 1000)),
+        wait_timeout_s=timeouts,
+    )
+
+
+loads = st.one_of(
+    st.builds(
+        ClosedLoad,
+        in_flight=st.one_of(st.integers(1, 20), st.integers(1, 500)),
+        workflows=st.one_of(st.integers(1, 60), st.integers(1, 600)),
+        think_s=st.sampled_from([0.0, 0.0, 0.25]),
+    ),
+    st.builds(ClosedLoad, in_flight=st.integers(1, 50), duration_s=st.floats(0.1, 3.0), think_s=st.just(0.1)),
+    st.builds(
+        BurstLoad,
+        sizes=st.lists(st.one_of(st.integers(1, 12), st.integers(1, 120)), min_size=1, max_size=4).map(tuple),
+        every_s=st.just(0.5),
+    ),
+    st.builds(
+        BurstLoad, sizes=st.lists(st.one_of(st.integers(1, 12), st.integers(1, 120)), min_size=1, max_size=4).map(tuple)
+    ),
+    st.builds(
+        RateLoad,
+        rate_per_s=st.sampled_from([4.0, 40.0, 333.0]),
+        law=st.sampled_from(["constant", "poisson"]),
+        workflows=st.integers(1, 120),
+    ),
+)
+
+retries = st.one_of(
+    st.just(Retry()),
+    st.builds(
+        Retry,
+        max_attempts=st.integers(1, 4),
+        base_s=st.sampled_from([0.0, 0.25]),
+        jitter=st.sampled_from(["full", "none"]),
+        on=st.sampled_from([("failed",), ("failed", "timed_out"), ("failed", "timed_out", "rejected")]),
+    ),
+)
+
+
+@st.composite
+def scenarios(draw: st.DrawFn) -> Scenario:
+    """A whole scenario; every pool is used by some step of the mix."""
+    count = draw(st.integers(1, 2))
+    types = tuple(WorkflowType(f"type{k}", draw(steps(count))) for k in range(draw(st.integers(1, 2))))
+    return Scenario(
+        name="random",
+        load=draw(loads),
+        types=types,
+        mix=tuple((kind.name, draw(st.integers(1, 4)) / 1) for kind in types),
+        pools=tuple(draw(pool(name)) for name in POOLS[:count]),
+        retry=draw(retries),
+        timeout_s=draw(st.one_of(st.none(), st.sampled_from([0.5, 1.0, 3.0]))),
+        run_timeout_s=draw(st.sampled_from([5.0, 1e5])),
+        cores=draw(st.integers(1, 4)),
+    )
