@@ -17,7 +17,7 @@ import numpy as np
 
 from harness.errors import NotEnoughError
 from harness.judge.baseline import LineVerdict, overall
-from harness.judge.observed import agent_pools, rejections_seen
+from harness.judge.observed import UNSEEN, agent_pools, rejections_seen
 from harness.measure.latency import latencies
 from harness.measure.metrics import Estimate, MultiAgentLoadMetrics, ReplicationMetrics
 from harness.measure.record import Outcome, Run, Series
@@ -93,7 +93,7 @@ def _measured(scenario: Scenario, runs: Sequence[Run], metrics: MultiAgentLoadMe
         "resource_usage": _resources(runs, metrics, figures),
         **_pools(scenario, metrics, figures),
         "driver": _driver(runs, figures),
-        "replications": _replications(runs, metrics, figures),
+        "replications": _replications(scenario, runs, metrics, figures),
         "series": _series(runs[0], figures),
         "doubts": [text(doubt) for doubt in metrics.doubts],
         **figures.said(),
@@ -228,22 +228,28 @@ def _doubt(value: float | None, reason: str) -> str | None:
     return reason if number(value) is None else None
 
 
-def _replications(runs: Sequence[Run], metrics: MultiAgentLoadMetrics, figures: Figures) -> list[dict[str, Any]]:
-    virtual = runs[0].clock == "virtual"
-    return [_replication(k, one, virtual, figures) for k, one in enumerate(metrics.replications)]
+def _replications(
+    scenario: Scenario, runs: Sequence[Run], metrics: MultiAgentLoadMetrics, figures: Figures
+) -> list[dict[str, Any]]:
+    unseen = {}
+    if runs[0].clock == "virtual":
+        unseen["driver_cpu_per_workflow_s"] = _OUTSIDE
+    if not rejections_seen(scenario, metrics):
+        unseen["rejection_rate"] = UNSEEN
+    return [_replication(f"replications[{k}]", one, unseen, figures) for k, one in enumerate(metrics.replications)]
 
 
-def _replication(index: int, one: ReplicationMetrics, virtual: bool, figures: Figures) -> dict[str, Any]:
+def _replication(path: str, one: ReplicationMetrics, unseen: Mapping[str, str], figures: Figures) -> dict[str, Any]:
+    """One replication's figures; `unseen` maps a field that this target or clock does not show to the reason."""
     block: dict[str, Any] = {}
     for field in fields(one):
         value = getattr(one, field.name)
-        path = f"replications[{index}].{field.name}"
-        if virtual and field.name == "driver_cpu_per_workflow_s":
-            block[field.name] = figures.put(path, Estimate(None, doubt=_OUTSIDE))
-        elif isinstance(value, int):
+        if isinstance(value, int):
             block[field.name] = value
-        else:
-            block[field.name] = figures.put(path, Estimate(value, doubt=_doubt(value, _NO_SAMPLE)))
+            continue
+        value = None if field.name in unseen else value
+        estimate = Estimate(value, doubt=_doubt(value, unseen.get(field.name, _NO_SAMPLE)))
+        block[field.name] = figures.put(f"{path}.{field.name}", estimate)
     return block
 
 

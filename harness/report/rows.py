@@ -5,6 +5,7 @@ All texts that come out of here are on one line and visible (`harness.report.tex
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -28,7 +29,7 @@ _LEGEND = {
     "*": "*: modelled, not measured",
     "?": "?: to be read with care, see the doubts",
 }
-_MOST_NAMED = 3
+_FIGURE = re.compile(r"\b\d[\d.,]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +52,16 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A reason for care, and the scenarios whose figures it bears on."""
+    """A reason for care, and the scenarios it was given for; only their figures may differ from `text`'s."""
 
     text: str
     scenarios: tuple[str, ...]
 
-    def where(self) -> str:
-        """The scenarios in words: by name where they are few, else their number."""
-        few = len(self.scenarios) <= _MOST_NAMED
-        return ", ".join(self.scenarios) if few else f"{len(self.scenarios)} scenarios"
+    @property
+    def others(self) -> str:
+        """How many scenarios there are beside the first, in words; empty where it is the only one."""
+        count = len(self.scenarios) - 1
+        return f"and {count} other{'s' * (count > 1)} alike" if count else ""
 
 
 # --------------------------------------------------------------------------- the table
@@ -91,7 +93,8 @@ def context_of(reports: Sequence[Report]) -> tuple[tuple[str, str], ...]:
     ]
     seeds = {tuple(report.document["seeds"]) for report in reports}
     if len(seeds) == 1:
-        shared.append(("seeds", _seeds(seeds.pop())))
+        only = seeds.pop()
+        shared.append(("seed" if len(only) == 1 else "seeds", _seeds(only)))
     return tuple(shared)
 
 
@@ -171,6 +174,8 @@ _COLUMNS: dict[str, _Cell] = {
 def headline(reports: Sequence[Report]) -> str:
     """The whole in one clause: `7 of 8 scenarios hold their baseline`."""
     held = sum(verdict_of(report) == "held" for report in reports)
+    if not reports:
+        return "no scenario was run"
     if len(reports) == 1:
         return "the scenario holds its baseline" if held else "the scenario is not shown to hold its baseline"
     return f"{held} of {len(reports)} scenarios hold their baseline"
@@ -198,11 +203,12 @@ def sentences(reports: Iterable[Report]) -> tuple[Sentence, ...]:
 
 
 def doubts(reports: Iterable[Report]) -> tuple[Doubt, ...]:
-    """Every doubt once, with the scenarios it bears on, in the order of first mention."""
-    found: dict[str, list[str]] = {}
+    """Every doubt once, in the order of first mention; doubts that differ in their figures only are one."""
+    found: dict[str, tuple[str, list[str]]] = {}
     for report in reports:
         for doubt in report.document["doubts"]:
-            scenarios = found.setdefault(visible(doubt), [])
+            text = visible(doubt)
+            _, scenarios = found.setdefault(_FIGURE.sub("#", text), (text, []))
             if (name := _COLUMNS["scenario"](report)) not in scenarios:
                 scenarios.append(name)
-    return tuple(Doubt(text, tuple(scenarios)) for text, scenarios in found.items())
+    return tuple(Doubt(text, tuple(scenarios)) for text, scenarios in found.values())

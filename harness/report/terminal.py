@@ -11,7 +11,18 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from harness.report.model import Report
-from harness.report.rows import NAMES, Table, context_of, doubts, headline, legend_of, sentences, table_of
+from harness.report.rows import (
+    NAMES,
+    Doubt,
+    Sentence,
+    Table,
+    context_of,
+    doubts,
+    headline,
+    legend_of,
+    sentences,
+    table_of,
+)
 from harness.report.text import columns_wide, encodable
 
 if TYPE_CHECKING:
@@ -19,7 +30,6 @@ if TYPE_CHECKING:
 
 _STYLES = {"held": "green", "broken": "bold red", "invalid": "bold red", "cannot tell": "yellow", "no baseline": "dim"}
 _GAP = 2
-_BETWEEN = 3
 _MOST_TABLES = 2
 
 
@@ -65,9 +75,9 @@ def show_on(reports: Sequence[Report], console: Console) -> None:
     for line in legend_of(table):
         say(line, "dim")
     for sentence in sentences(reports):
-        say(f"{sentence.what}: {sentence.scenario}: {sentence.text}", _STYLES[sentence.what])
+        say(_sentence_line(sentence), _STYLES[sentence.what])
     for doubt in doubts(reports):
-        say(f"doubt: {doubt.text} ({doubt.where()})", "dim")
+        say(_doubt_line(doubt), "dim")
 
 
 def _column_groups(table: Table, width: int) -> list[list[int]]:
@@ -75,7 +85,8 @@ def _column_groups(table: Table, width: int) -> list[list[int]]:
 
     Each table starts with the scenario; the verdict ends the first.
     """
-    widths = [_column_width(table, k) + _BETWEEN for k in range(len(table.headers))]
+    stacked = [max(header.split(), key=len) for header in table.headers]
+    widths = [_column_width(stacked, table.rows, k) + _GAP for k in range(len(stacked))]
     verdict = len(widths) - 1
     rest = list(range(1, verdict))
     groups: list[list[int]] = []
@@ -89,9 +100,8 @@ def _column_groups(table: Table, width: int) -> list[list[int]]:
     return [] if rest else groups
 
 
-def _column_width(table: Table, column: int) -> int:
-    """Columns on a terminal that the widest cell of a column takes, its header included."""
-    return max(columns_wide(row[column]) for row in (table.headers, *table.rows))
+def _column_width(headers: Sequence[str], rows: Sequence[Sequence[str]], column: int) -> int:
+    return max(columns_wide(row[column]) for row in (headers, *rows))
 
 
 def _draw_table(table: Table, columns: list[int], console: Console) -> None:
@@ -99,10 +109,15 @@ def _draw_table(table: Table, columns: list[int], console: Console) -> None:
     from rich.table import Table as Drawn  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    drawn = Drawn(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+    drawn = Drawn(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     left = _left(table)
     for column in columns:
-        drawn.add_column(table.headers[column], justify="left" if left[column] else "right", no_wrap=True)
+        drawn.add_column(
+            "\n".join(table.headers[column].split()),
+            vertical="bottom",
+            justify="left" if left[column] else "right",
+            no_wrap=True,
+        )
     for row in table.rows:
         cells = [encodable(row[column], console.encoding) for column in columns]
         drawn.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in cells))
@@ -139,7 +154,7 @@ def plain(reports: Sequence[Report]) -> str:
 
 def _aligned(table: Table) -> Iterator[str]:
     grid = [table.headers, *table.rows]
-    widths = [_column_width(table, k) for k in range(len(table.headers))]
+    widths = [_column_width(table.headers, table.rows, k) for k in range(len(table.headers))]
     for row in grid:
         cells = [_padded(cell, width, left) for cell, width, left in zip(row, widths, _left(table), strict=True)]
         yield (" " * _GAP).join(cells).rstrip()
@@ -162,10 +177,16 @@ def _context_lines(reports: Sequence[Report]) -> Iterator[str]:
 
 
 def _remarks(reports: Sequence[Report]) -> Iterator[str]:
-    for sentence in sentences(reports):
-        yield f"{sentence.what}: {sentence.scenario}: {sentence.text}"
-    for doubt in doubts(reports):
-        yield f"doubt: {doubt.text} ({doubt.where()})"
+    yield from map(_sentence_line, sentences(reports))
+    yield from map(_doubt_line, doubts(reports))
+
+
+def _sentence_line(sentence: Sentence) -> str:
+    return f"{sentence.what}: {sentence.scenario}: {sentence.text}"
+
+
+def _doubt_line(doubt: Doubt) -> str:
+    return f"doubt: {doubt.scenarios[0]}{' ' * bool(doubt.others)}{doubt.others}: {doubt.text}"
 
 
 def _capital(text: str) -> str:

@@ -13,6 +13,7 @@ _ESCAPE_SEQUENCE = re.compile(
     re.DOTALL,
 )
 _UNSEEN_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+_WORKFLOW_COMMAND = re.compile(r"^:(?=:)|#(?=#\[)")
 LONGEST = 300
 
 
@@ -20,10 +21,12 @@ def visible(text: str, longest: int = LONGEST) -> str:
     """`text` on one line, of characters that show: at most `longest` of them, cut with `...`.
 
     Terminal escape sequences go, white space becomes one blank, and any other character without a shape of its own
-    (control, bidirectional override, zero width, surrogate) is written out as its code: `\\u202e`.
+    (control, bidirectional override, zero width, surrogate) is written out as its code: `\\u202e`. So is the first
+    character of what the log of a GitHub job would take for a command (`::error::`, `##[error]`).
     """
     line = " ".join(_ESCAPE_SEQUENCE.sub("", text[: 20 * longest]).split())
     shown = "".join(_written_out(c) if unicodedata.category(c) in _UNSEEN_CATEGORIES else c for c in line)
+    shown = _WORKFLOW_COMMAND.sub(lambda match: _written_out(match[0]), shown)
     return shown if len(shown) <= longest else shown[: longest - 3] + "..."
 
 
