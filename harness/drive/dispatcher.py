@@ -103,7 +103,11 @@ class Dispatcher:
                 self._check(result, workflow)
             if self._overdue and number in self._overdue:
                 recorder.end(number, recorder.finished[number], Outcome.TIMED_OUT, "workflow_timeout")
-        except (Exception, asyncio.CancelledError, SystemExit) as error:  # the target's error is an outcome, not ours
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # the target's error is an outcome, not ours: test frameworks raise such ones
+            if self._clock.loop.is_closed():
+                raise  # not the target: Python is closing a coroutine that was left behind
             outcome, text = self._outcome_of(number, error)
             recorder.end(number, self._now(), outcome, text)
         del self._tasks[number]

@@ -68,6 +68,9 @@ class Replication:
             finally:
                 ended_s, cpu_s, real_s = self._clock.now(), self._clock.thread_cpu_s(), self._clock.real_s()
                 resources = empty_series(modelled=True) if monitor is None else monitor.stop()
+                if self._dispatcher is not None:
+                    # or what is cancelled now would make room for workflows that nobody planned
+                    self._dispatcher.request_stop(stopped or "ended")
                 interrupts.rearm(_CLEANUP_S)
                 self._clean_up()
         return self._freeze(stopped, ended_s, cpu_s, real_s, resources)
@@ -96,9 +99,9 @@ class Replication:
             result = method()
             if inspect.isawaitable(result):
                 await result
-        except HarnessError:
-            raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
+            if name == "start" and isinstance(error, HarnessError):
+                raise
             text = f"--target {self.target_name}: {name}() failed: {type(error).__name__}: {error}"
             if name == "start":
                 raise TargetError(text) from error
