@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from harness.drive.target import Gauged, Session, Target, TargetFactory, Workflow
+from harness.drive.target import Failed, Gauged, Session, Target, TargetFactory, Workflow
 from harness.drive.threads import DaemonThreads
 from harness.errors import TargetError
 
 _MOST_THREADS = 1000
-_OBSERVABLE = "an async function, a function, or an object (or class without arguments) with a method run(workflow)"
+_EXPECTED = "an async function, a function, or an object (or class without arguments) with a method run(workflow)"
 
 
 class Adapted:
@@ -22,7 +23,7 @@ class Adapted:
         self._owner = owner
         self._clock = session.clock
         self._threads: DaemonThreads | None = None
-        if not _is_async(call):
+        if not _is(inspect.iscoroutinefunction, call):
             # the harness's own threads, as many as there can be workflows in flight: asyncio's default executor has
             # min(32, cores + 4), and that limit would be measured instead of the target
             self._threads = DaemonThreads(_MOST_THREADS, "target")
@@ -36,7 +37,16 @@ class Adapted:
         """One call."""
         if self._threads is None:
             return await self._call(workflow)
-        return await self._clock.loop.run_in_executor(self._threads, self._call, workflow)
+        result = await self._clock.loop.run_in_executor(self._threads, self._call_here, workflow)
+        # a plain function may hand back a coroutine: a lambda around an async function, or a decorated one
+        return await result if inspect.isawaitable(result) else result
+
+    def _call_here(self, workflow: Workflow) -> object:
+        try:
+            return self._call(workflow)
+        except StopIteration as error:
+            # a future refuses to carry it, and whoever waits for that future would wait for ever
+            raise Failed("StopIteration") from error
 
     async def start(self) -> None:
         """The owner's `start`, if it has one."""
@@ -66,33 +76,54 @@ class GaugedAdapted(Adapted):
         return cast(Gauged, self._owner).gauges()
 
 
-def _is_async(call: Callable[..., Any]) -> bool:
-    if inspect.iscoroutinefunction(call):
-        return True
-    method = getattr(call, "__call__", None)  # noqa: B004 - whether it is a coroutine function, not whether it exists
-    return inspect.iscoroutinefunction(method)
-
-
 def factory_for(spec: str, found: Any) -> TargetFactory:
-    """A factory of targets for the object found under `spec`; raises `TargetError` where it is not callable.
+    """A factory of targets for the object found under `spec`; raises `TargetError` where it cannot be a target.
 
     A class is instantiated afresh for each replication; any other object serves all of them.
     """
-    if inspect.isclass(found) and not callable(getattr(found, "run", None)):
-        raise TargetError(f"--target {spec}: expected {_OBSERVABLE}, found the class {found.__name__} without run")
-    if not inspect.isclass(found) and not callable(getattr(found, "run", found)):
-        raise TargetError(f"--target {spec}: expected {_OBSERVABLE}, found {type(found).__name__}")
-    return lambda session: _adapt(spec, found, session)
-
-
-def _adapt(spec: str, found: Any, session: Session) -> Target:
-    owner: Any = found
     if inspect.isclass(found):
-        try:
-            owner = found()
-        except Exception as error:
-            raise TargetError(f"--target {spec}: making it failed: {type(error).__name__}: {error}") from error
-    has_run = callable(getattr(owner, "run", None))
-    call = owner.run if has_run else owner
-    kind = GaugedAdapted if has_run and callable(getattr(owner, "gauges", None)) else Adapted
-    return kind(call, owner if has_run else None, session)
+        if not callable(getattr(found, "run", None)):
+            raise TargetError(f"--target {spec}: expected {_EXPECTED}, found the class {found.__name__} without run")
+        return lambda session: _adapt(_made(spec, found), session)
+    _check(spec, found)
+    return lambda session: _adapt(found, session)
+
+
+def _made(spec: str, kind: type[Any]) -> Any:
+    try:
+        made = kind()
+    except (Exception, SystemExit) as error:
+        raise TargetError(f"--target {spec}: making it failed: {type(error).__name__}: {error}") from error
+    _check(spec, made)
+    return made
+
+
+def _check(spec: str, found: Any) -> None:
+    call = getattr(found, "run", found)
+    if not callable(call):
+        raise TargetError(f"--target {spec}: expected {_EXPECTED}, found {type(found).__name__}")
+    if _is(inspect.isgeneratorfunction, call) or _is(inspect.isasyncgenfunction, call):
+        raise TargetError(f"--target {spec}: expected {_EXPECTED}, found a generator, which would never run")
+    if _is(inspect.iscoroutinefunction, getattr(found, "gauges", None)):
+        raise TargetError(f"--target {spec}: expected gauges() to be a plain method, found an async one")
+    try:
+        signature = inspect.signature(call)
+    except (TypeError, ValueError):  # some callables written in C show no signature
+        return
+    try:
+        signature.bind(None)
+    except TypeError as error:
+        raise TargetError(f"--target {spec}: cannot be called with one workflow: {error}") from error
+
+
+def _is(asks: Callable[[object], bool], call: object) -> bool:
+    """Whether `asks` holds of a function, or of what a partial or a callable object stands for."""
+    while isinstance(call, functools.partial):
+        call = call.func
+    return asks(call) or asks(getattr(call, "__call__", None))  # noqa: B004 - what kind it is, not whether it exists
+
+
+def _adapt(found: Any, session: Session) -> Target:
+    has_run = hasattr(found, "run")
+    kind = GaugedAdapted if has_run and callable(getattr(found, "gauges", None)) else Adapted
+    return kind(found.run if has_run else found, found if has_run else None, session)
