@@ -148,13 +148,13 @@ def run(
     """
     from harness.drive.opening import target_factory  # noqa: PLC0415 - every command imports only what it needs
     from harness.execute import check_options  # noqa: PLC0415
-    from harness.report.document import check_folder  # noqa: PLC0415
+    from harness.report.document import refuse_folder  # noqa: PLC0415
     from harness.scenario.load import load_scenarios  # noqa: PLC0415
 
     scenarios = _chosen(load_scenarios(path), names)
     check_options(clock, seed + replications - 1)
     target_factory(target)
-    check_folder(report_dir)
+    refuse_folder(report_dir)
     seeds = range(seed, seed + replications)
     reports, code = _run_each(scenarios, seeds, target=target, clock=clock, folder=report_dir, quiet=quiet)
     _render(reports, form)

@@ -31,11 +31,19 @@ _TOML_PLACE = re.compile(r"(?P<what>.*) \(at (?P<place>.*)\)", re.DOTALL)
 
 @dataclass(frozen=True)
 class Catalog(Mapping[str, Scenario]):
-    """Scenarios by name, as a mapping, beside the workflow types they are made of. `source` is for people."""
+    """Scenarios by name, as a mapping, beside the workflow types they are made of.
+
+    `source` is for people; `own` names the scenarios that the source itself declares, beside those it builds on.
+    """
 
     types: Mapping[str, WorkflowType]
     scenarios: Mapping[str, Scenario]
     source: str
+    own: tuple[str, ...]
+
+    def declared_here(self) -> list[Scenario]:
+        """The source's own scenarios, in the order in which it declares them; all of them where it has none."""
+        return [self.scenarios[name] for name in self.own or self.scenarios]
 
     def __getitem__(self, name: str) -> Scenario:
         return self.scenarios[name]
@@ -70,7 +78,7 @@ def load_scenarios(path: Path | None = None) -> Catalog:
         "workflow": base["workflow"] | own.get("workflow", {}),
         "scenario": base["scenario"] | scenarios,
     }
-    return _build(document, str(path), path.parent)
+    return _build(document, str(path), path.parent, own=tuple(scenarios))
 
 
 def find_scenario(catalog: Catalog, name: str) -> Scenario:
@@ -129,10 +137,10 @@ def _unbounded(document: dict[str, Any]) -> Iterator[Mistake]:
 def _built_in() -> tuple[Document, Catalog]:
     path = Path(__file__).with_name("catalog.toml")
     document = tomllib.loads(path.read_text(encoding="utf-8"))
-    return document, _build(document, BUILT_IN, path.parent)
+    return document, _build(document, BUILT_IN, path.parent, own=tuple(document["scenario"]))
 
 
-def _build(document: Document, source: str, folder: Path) -> Catalog:
+def _build(document: Document, source: str, folder: Path, own: tuple[str, ...]) -> Catalog:
     reading = Reading(folder)
     types = {name: build_type(name, table, reading) for name, table in document["workflow"].items()}
     scenarios = {}
@@ -142,7 +150,7 @@ def _build(document: Document, source: str, folder: Path) -> Catalog:
             scenarios[name] = scenario
     _refuse(source, reading.texts)
     _refuse(source, [_with_all_types(mistake, types) for mistake in reading.meanings])
-    return Catalog(MappingProxyType(types), MappingProxyType(scenarios), source)
+    return Catalog(MappingProxyType(types), MappingProxyType(scenarios), source, own)
 
 
 def _with_all_types(mistake: Mistake, types: Mapping[str, WorkflowType]) -> Mistake:
