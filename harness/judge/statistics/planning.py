@@ -45,7 +45,7 @@ def runs_needed(
 
 
 def runs_to_separate(n: int, separated: float, alpha: float) -> int:
-    """Runs a side at which a rank test that gave p = `separated` with `n` would give `alpha`, its z growing with root n."""
+    """Runs a side at which a rank test that gave p = `separated` with `n` would give `alpha`: z grows with root n."""
     reached = max(float(-ndtri(separated / 2)), 0.1)
     return min(int(np.ceil(n * (float(-ndtri(alpha / 2)) / reached) ** 2)), MOST)
 

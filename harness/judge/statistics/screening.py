@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from statistics import median
+
+import numpy as np
 
 from harness.judge.statistics.records import MetricSamples, Word
 from harness.judge.statistics.replicates import depends_on_length, values_needed
@@ -97,7 +98,7 @@ def _bad_counts(base: Processes, head: Processes) -> tuple[Word, str] | None:
 
 def _lopsided_tail(metric: MetricSamples, base: Processes, head: Processes) -> tuple[Word, str] | None:
     """A high quantile of few values is their maximum, which grows with their number: unlike numbers, unlike maxima."""
-    shorter, longer = sorted(median(len(p) for p in side if len(p)) for side in (base, head))
+    shorter, longer = sorted(float(np.median([len(p) for p in side if len(p)])) for side in (base, head))
     needed = values_needed(metric.statistic)
     if longer <= 1.25 * shorter or (shorter >= needed and not depends_on_length(metric.statistic)):
         return None
