@@ -46,34 +46,32 @@ class Replication:
     def drive(self) -> Run:
         """Run to the end; raises `TargetError` where the target does not start, and nothing was measured yet."""
         limit_s = self.plan.scenario.run_timeout_s
-        self._clock = Clock(self.clock_name, real_limit_s=limit_s)
-        monitor = None if self._clock.virtual else ResourceMonitor(loop=self._clock.loop, time_origin=self._clock.now)
-        stopped: str | None = None
+        self._clock = clock = Clock(self.clock_name, real_limit_s=limit_s)
+        monitor = None if clock.virtual else ResourceMonitor(loop=clock.loop, time_origin=clock.now)
         alarm_s = limit_s + GRACE_S + _ALARM_AFTER_S
         with Interrupts(alarm_s, self._stop, self.take_stop_signals) as interrupts:
             try:
-                stopped = self._clock.loop.run_until_complete(self._main(monitor))
-            except LoopBlockedError:
-                stopped = "run timeout"
-                self.recorder.doubts.append(
-                    "the target blocked the event loop: nothing else could run, not even timeouts"
-                )
-            except KeyboardInterrupt:
-                if not self.take_stop_signals:
-                    raise
-                stopped = self._asked_to_stop or "interrupted"
-            except ClockError as error:
-                stopped = "clock error"
-                self.recorder.doubts.append(str(error))
+                stopped = self._run_loop(monitor)
             finally:
-                ended_s, cpu_s, real_s = self._clock.now(), self._clock.thread_cpu_s(), self._clock.real_s()
+                ended_s, cpu_s, real_s = clock.now(), clock.thread_cpu_s(), clock.real_s()
                 resources = empty_series(modelled=True) if monitor is None else monitor.stop()
-                if self._dispatcher is not None:
-                    # or what is cancelled now would make room for workflows that nobody planned
-                    self._dispatcher.request_stop(stopped or "ended")
                 interrupts.rearm(_CLEANUP_S)
                 self._clean_up()
         return self._freeze(stopped, ended_s, cpu_s, real_s, resources)
+
+    def _run_loop(self, monitor: ResourceMonitor | None) -> str | None:
+        try:
+            return self._clock.loop.run_until_complete(self._main(monitor))
+        except LoopBlockedError:
+            self.recorder.doubts.append("the target blocked the event loop: nothing else could run, not even timeouts")
+            return "run timeout"
+        except ClockError as error:
+            self.recorder.doubts.append(str(error))
+            return "clock error"
+        except KeyboardInterrupt:
+            if not self.take_stop_signals:
+                raise
+            return self._asked_to_stop or "interrupted"
 
     async def _main(self, monitor: ResourceMonitor | None) -> str | None:
         session = Session(self.plan, self._clock, self.recorder)

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import selectors
 import time
 from asyncio import events
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextvars import Context
-from typing import Any, TypeVarTuple
+from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 from harness.errors import ClockError
 
@@ -30,6 +32,15 @@ WATCHER = 3
 """From this rank on, a timer watches the run (its limit, its samples) and is not work that could wake anybody."""
 
 
+class Timer(events.TimerHandle):
+    """asyncio's own handle; only typed further."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        _scheduled: bool
+
+
 class VirtualLoop(asyncio.SelectorEventLoop):
     """The jumping loop. `time()` starts at 0 and is in virtual seconds.
 
@@ -37,16 +48,23 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     the call that runs the loop, as it is for a deadlock (nothing ready, no timer, no work outside).
     """
 
+    if TYPE_CHECKING:  # asyncio's own attributes, which typeshed does not list
+        _ready: deque[events.Handle]
+        _selector: selectors.BaseSelector
+        _stopping: bool
+
+        def _process_events(self, event_list: list[Any]) -> None: ...
+
     def __init__(self, real_limit_s: float = 60.0) -> None:
         # asyncio.BaseEventLoop.__init__ reads time() for its slow-callback bookkeeping in debug mode
         self._now = 0.0
         super().__init__()
-        self._timers: list[tuple[float, int, int, events.TimerHandle]] = []
+        self._timers: list[tuple[float, int, int, Timer]] = []
         self._serial = 0
         self._cancelled = 0
         self._jobs = 0
         self._real_limit_s = real_limit_s
-        self._own_descriptors = len(self._selector.get_map())  # type: ignore[attr-defined]  # asyncio's own attribute
+        self._own_descriptors = len(self._selector.get_map())
 
     def time(self) -> float:
         """Virtual seconds since the loop was made."""
@@ -76,8 +94,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self, when: float, rank: int, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> events.TimerHandle:
         """Call at virtual time `when`, after every timer of the same time with a lower rank."""
-        handle = events.TimerHandle(when, callback, args, self, context)
-        handle._scheduled = True  # type: ignore[attr-defined]  # tells TimerHandle.cancel to report to this loop
+        handle = Timer(when, callback, args, self, context)
+        handle._scheduled = True  # or cancelling it would not be reported to this loop
         self._serial += 1
         heapq.heappush(self._timers, (when, rank, self._serial, handle))
         return handle
@@ -103,7 +121,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def _run_once(self) -> None:
         """One turn of `run_forever`: run what is ready to quiescence, then fire one timer."""
-        ready = self._ready  # type: ignore[attr-defined]  # asyncio's own queue of handles
+        ready = self._ready
         self._poll(0)
         turns = 0
         still_since = time.monotonic()
@@ -112,7 +130,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                 handle = ready.popleft()
                 if not handle._cancelled:
                     handle._run()
-            if self._stopping:  # type: ignore[attr-defined]
+            if self._stopping:
                 return
             turns += 1
             if turns % _CHECK_EVERY == 0:
@@ -123,11 +141,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def _advance(self, still_since: float) -> None:
         while self._outside():
             self._poll(_IDLE_POLL_S)
-            if self._ready:  # type: ignore[attr-defined]
+            if self._ready:
                 return
             self._refuse_standstill(still_since)
         self._poll(0)
-        if self._ready:  # type: ignore[attr-defined]
+        if self._ready:
             return
         if not self._fire_next():
             self._wait_for_threads()
@@ -139,12 +157,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             if not handle.cancelled() and rank >= WATCHER and not self._work_is_timed():
                 return False
             heapq.heappop(self._timers)
-            handle._scheduled = False  # type: ignore[attr-defined]
+            handle._scheduled = False
             if handle.cancelled():
                 self._cancelled -= 1
                 continue
             self._now = max(self._now, when)
-            self._ready.append(handle)  # type: ignore[attr-defined]
+            self._ready.append(handle)
             return True
         return False
 
@@ -156,19 +174,19 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         until = time.monotonic() + _THREAD_GRACE_S
         while time.monotonic() < until:
             self._poll(_IDLE_POLL_S)
-            if self._ready:  # type: ignore[attr-defined]
+            if self._ready:
                 return
         raise ClockError(_deadlock_text(self))
 
     def _outside(self) -> bool:
         """Whether work is going on that only real time can finish."""
-        descriptors = len(self._selector.get_map())  # type: ignore[attr-defined]
+        descriptors = len(self._selector.get_map())
         return self._jobs > 0 or (not self._timers and descriptors > self._own_descriptors)
 
     def _poll(self, timeout_s: float) -> None:
-        ready_descriptors = self._selector.select(timeout_s)  # type: ignore[attr-defined]
+        ready_descriptors = self._selector.select(timeout_s)
         if ready_descriptors:
-            self._process_events(ready_descriptors)  # type: ignore[attr-defined]
+            self._process_events(ready_descriptors)
 
     def _refuse_standstill(self, since: float) -> None:
         stood_s = time.monotonic() - since

@@ -59,6 +59,17 @@ def write_report(report: Report, folder: Path | str) -> Path:
         raise ReportError(f"{folder}: cannot write the report {stem}.json: {_cause(error)}") from error
 
 
+def refuse_folder(folder: Path | str) -> None:
+    """Raise `ReportError` where nothing can be written into `folder`, so that this is known before a run, not after."""
+    probe = Path(folder) / f".{os.getpid()}.{threading.get_ident()}.part"
+    try:
+        probe.parent.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ReportError(f"--report-dir {folder}: cannot write there: {_cause(error)}") from error
+
+
 def file_stem(report: Report) -> str:
     """The name of a report's file without its ending; every part holds letters, digits, `_`, `.` and `-` only."""
     when = re.sub(r"[-:]", "", str(report.document["timestamp"]))
