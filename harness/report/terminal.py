@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TextIO
 
 from harness.report.model import Report
@@ -62,7 +63,7 @@ def show_on(reports: Sequence[Report], console: Console) -> None:
         # Text, never a string: what a target calls itself is not markup
         console.print(Text(encodable(line, console.encoding), style=style))
 
-    table = table_of(reports)
+    table = _encoded(table_of(reports), console.encoding)
     say(_capital(headline(reports)), "bold")
     for line in _context_lines(reports):
         say(line, "dim")
@@ -78,6 +79,11 @@ def show_on(reports: Sequence[Report], console: Console) -> None:
         say(_sentence_line(sentence), _STYLES[sentence.what])
     for doubt in doubts(reports):
         say(_doubt_line(doubt), "dim")
+
+
+def _encoded(table: Table, encoding: str) -> Table:
+    """The table as it can be printed; before it is measured, since a character written out is wider."""
+    return replace(table, rows=tuple(tuple(encodable(cell, encoding) for cell in row) for row in table.rows))
 
 
 def _column_groups(table: Table, width: int) -> list[list[int]]:
@@ -119,8 +125,7 @@ def _draw_table(table: Table, columns: list[int], console: Console) -> None:
             no_wrap=True,
         )
     for row in table.rows:
-        cells = [encodable(row[column], console.encoding) for column in columns]
-        drawn.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in cells))
+        drawn.add_row(*(Text(row[column], style=_STYLES.get(row[column], "")) for column in columns))
     console.print(drawn)
 
 

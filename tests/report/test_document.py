@@ -7,6 +7,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -266,15 +267,21 @@ def test_the_histogram_counts_what_the_percentiles_are_taken_of() -> None:
     assert report.document["seeds"] == [1, 2]
 
 
+HERE = str(Path(__file__).parent)
+
+
 def test_the_same_run_gives_the_same_bytes_in_two_processes() -> None:
     program = (
         "import sys; from harness.report.document import json_document\n"
-        "from tests.report.made_reports import make_suite\n"
+        "from made_reports import make_suite\n"
         "sys.stdout.write(json_document(make_suite()))"
     )
     outputs = {
         subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, check=True, env={"PYTHONHASHSEED": seed}
+            [sys.executable, "-c", program],
+            capture_output=True,
+            check=True,
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": HERE},
         ).stdout
         for seed in ("1", "2")
     }

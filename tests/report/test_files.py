@@ -62,7 +62,7 @@ def test_a_name_that_is_taken_is_never_taken_over(tmp_path: Path) -> None:
 WRITERS = """
 import sys, pathlib
 from harness.report.document import write_report
-from tests.report.made_reports import make_report
+from made_reports import make_report
 print("ready", flush=True)
 sys.stdin.readline()
 for version in range(25):
@@ -72,8 +72,11 @@ for version in range(25):
 
 def test_two_processes_that_write_the_same_name_lose_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-c", WRITERS]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
     writers = [
-        subprocess.Popen([*command, str(k), str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [*command, str(k), str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env
+        )
         for k in range(2)
     ]
     for writer in writers:

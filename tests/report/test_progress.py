@@ -1,0 +1,97 @@
+"""Progress: bars where somebody looks, silence where nobody does."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+
+from harness.report.progress import Progress, Quiet, progress
+
+
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def tell(bars: Progress) -> None:
+    bars.started("test_steady", 40)
+    bars.advanced(10)
+    bars.advanced(40)
+    bars.finished("held")
+    bars.started("test_until_the_end_of_time", None)
+    bars.advanced(7)
+    bars.finished("broken")
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Screen:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    return Screen()
+
+
+def last_screen(text: str) -> list[str]:
+    """The lines of the last redraw."""
+    drawn = text.rsplit("\x1b[2K", maxsplit=1)[-1]
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn).replace("\r", "").strip("\n").split("\n")
+
+
+def test_a_pipe_sees_nothing() -> None:
+    pipe = io.StringIO()
+    with progress(pipe) as bars:
+        assert isinstance(bars, Quiet)
+        tell(bars)
+    assert pipe.getvalue() == ""
+
+
+def test_a_terminal_sees_a_bar_per_scenario(terminal: Screen) -> None:
+    with progress(terminal) as bars:
+        tell(bars)
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
+    assert re.search(r"test_steady\s.* 40 .* held", text)
+    assert re.search(r"test_until_the_end_of_time\s.* 7 .* broken", text)
+
+
+@pytest.mark.parametrize("columns", ["40", "60", "200"])
+def test_lines_fit_the_terminal(terminal: Screen, monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    with progress(terminal) as bars:
+        bars.started("test_" + "x" * 300, 40)
+        bars.advanced(40)
+        bars.finished("held")
+    assert max(map(len, last_screen(terminal.getvalue()))) <= int(columns)
+
+
+def test_no_color(terminal: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    with progress(terminal) as bars:
+        tell(bars)
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9][;m]", terminal.getvalue())
+
+
+def test_the_cursor_is_given_back_however_it_ends(terminal: Screen) -> None:
+    def interrupted() -> None:
+        with progress(terminal) as bars:
+            bars.started("test_steady", 40)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert terminal.getvalue().rfind("\x1b[?25h") > terminal.getvalue().rfind("\x1b[?25l") >= 0
+
+
+def test_a_name_is_not_markup(terminal: Screen) -> None:
+    with progress(terminal) as bars:
+        bars.started("[bold]\x1b[31m@x[/bold]", 1)
+        bars.finished("[red]held")
+    assert "[bold]@x[/bold]" in terminal.getvalue()
+    assert "[red]held" in terminal.getvalue()
+
+
+def test_what_was_not_started_cannot_advance(terminal: Screen) -> None:
+    with progress(terminal) as bars:
+        bars.advanced(3)
+        bars.finished()
