@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Literal, get_args
 
+from harness.drive.threads import asyncio_threads
 from harness.drive.virtual_loop import WATCHER, VirtualLoop
 
 ClockName = Literal["wall", "virtual"]
@@ -35,6 +36,8 @@ class Clock:
         self.loop: asyncio.AbstractEventLoop = (
             VirtualLoop(real_limit_s) if name == "virtual" else asyncio.new_event_loop()
         )
+        # what a target hands to asyncio.to_thread may never end, and must not keep the process
+        self.loop.set_default_executor(asyncio_threads())
         self._origin = self.loop.time()
         self._real_origin = time.monotonic()
         self._cpu_origin = time.thread_time()

@@ -6,10 +6,11 @@ would hang the whole command. These threads are daemons, and are started only as
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
 _P = ParamSpec("_P")
@@ -17,14 +18,17 @@ _T = TypeVar("_T")
 _Job = tuple[Future[Any], Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 
-class DaemonThreads(Executor):
-    """An executor of at most `size` daemon threads, first in first out."""
+class DaemonThreads(ThreadPoolExecutor):
+    """An executor of at most `size` daemon threads, first in first out.
 
-    def __init__(self, size: int, name: str) -> None:
+    A ThreadPoolExecutor by name only, because a loop accepts no other as its default.
+    """
+
+    def __init__(self, size: int, name: str) -> None:  # the parent's own state is never made
         self._size = size
         self._name = name
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._threads = 0
+        self._running = 0
         self._pending = 0
         self._lock = threading.Lock()
 
@@ -33,9 +37,9 @@ class DaemonThreads(Executor):
         future: Future[_T] = Future()
         with self._lock:
             self._pending += 1
-            if self._threads < min(self._size, self._pending):
-                self._threads += 1
-                threading.Thread(target=self._work, name=f"{self._name}-{self._threads}", daemon=True).start()
+            if self._running < min(self._size, self._pending):
+                self._running += 1
+                threading.Thread(target=self._work, name=f"{self._name}-{self._running}", daemon=True).start()
         self._jobs.put((future, fn, args, kwargs))
         return future
 
@@ -51,9 +55,15 @@ class DaemonThreads(Executor):
             with self._lock:
                 self._pending -= 1
         with self._lock:
-            self._threads -= 1
+            self._running -= 1
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002 - Executor's signature
         """Let each thread end after its present job; never waits."""
-        for _ in range(self._threads):
+        for _ in range(self._running):
             self._jobs.put(None)
+
+
+def asyncio_threads() -> DaemonThreads:
+    """As many threads as asyncio's default executor has, so that a target meets the limit it meets in production."""
+    cores = getattr(os, "process_cpu_count", os.cpu_count)() or 1
+    return DaemonThreads(min(32, cores + 4), "asyncio")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import os
 import selectors
 import time
 from asyncio import events
@@ -27,6 +28,7 @@ _IDLE_POLL_S = 0.05
 _THREAD_GRACE_S = 1.0
 _CHECK_EVERY = 4096
 _SWEEP_AT = 64
+_ASYNCIO = os.path.dirname(asyncio.__file__)
 
 WATCHER = 3
 """From this rank on, a timer watches the run (its limit, its samples) and is not work that could wake anybody."""
@@ -200,11 +202,20 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 def _deadlock_text(loop: asyncio.AbstractEventLoop) -> str:
     """What every waiting task waits for: its name and the line where it stands."""
-    lines = []
-    for task in sorted(asyncio.all_tasks(loop), key=lambda task: task.get_name()):
-        frames = task.get_stack(limit=1)
-        where = f"{frames[0].f_code.co_filename}:{frames[0].f_lineno}" if frames else "not started"
-        lines.append(f"  {task.get_name()} waits at {where}")
+    tasks = sorted(asyncio.all_tasks(loop), key=lambda task: task.get_name())
+    lines = [f"  {task.get_name()} waits at {_own_line(task)}" for task in tasks]
     shown = "\n".join(lines[:20])
     more = f"\n  and {len(lines) - 20} more" if len(lines) > 20 else ""
     return f"deadlock at virtual time {loop.time():.6g} s: nothing is ready and no timer is set\n{shown}{more}"
+
+
+def _own_line(task: asyncio.Task[Any]) -> str:
+    """The innermost line of the coroutines that a task is made of, asyncio's own left out."""
+    where = "a place that cannot be seen"
+    awaited: Any = task.get_coro()
+    while awaited is not None:
+        frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "gi_frame", None)
+        if frame is not None and not frame.f_code.co_filename.startswith(_ASYNCIO):
+            where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "gi_yieldfrom", None)
+    return where
