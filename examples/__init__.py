@@ -1,0 +1,1 @@
+"""Targets to read first: run the commands in their READMEs from the root of the repository."""
