@@ -21,6 +21,7 @@ from harness.report.rows import (
     doubts,
     headline,
     legend_of,
+    not_held,
     sentences,
     table_of,
 )
@@ -64,7 +65,7 @@ def show_on(reports: Sequence[Report], console: Console) -> None:
         console.print(Text(encodable(line, console.encoding), style=style))
 
     table = _encoded(table_of(reports), console.encoding)
-    say(_capital(headline(reports)), "bold")
+    say(_headline(reports), "bold")
     for line in _context_lines(reports):
         say(line, "dim")
     groups = _column_groups(table, console.width)
@@ -152,7 +153,7 @@ def _draw_blocks(table: Table, say: Callable[[str, str], None], width: int) -> N
 def plain(reports: Sequence[Report]) -> str:
     """The reports as aligned lines of text, without any limit of width; ends with a newline."""
     table = table_of(reports)
-    lines = [_capital(headline(reports)), *_context_lines(reports), "", *_aligned(table), *legend_of(table)]
+    lines = [_headline(reports), *_context_lines(reports), "", *_aligned(table), *legend_of(table)]
     remarks = list(_remarks(reports))
     return "\n".join([*lines, *([""] if remarks else []), *remarks]) + "\n"
 
@@ -194,5 +195,7 @@ def _doubt_line(doubt: Doubt) -> str:
     return f"doubt: {doubt.scenarios[0]}{' ' * bool(doubt.others)}{doubt.others}: {doubt.text}"
 
 
-def _capital(text: str) -> str:
+def _headline(reports: Sequence[Report]) -> str:
+    groups = "".join(f", {len(names)} {word}" for word, names in not_held(reports).items()) if len(reports) > 1 else ""
+    text = headline(reports) + groups
     return text[:1].upper() + text[1:] + "."

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from harness.errors import ExitCode, ReportError
-from harness.report.document import read_report, write_report
+from harness.report.document import read_report, refuse_folder, write_report
 from tests.report.made_reports import make_report, make_suite
 
 NAME = "test_steady-builtin-virtual-20260304T050607.890123Z-01234567"
@@ -147,6 +147,15 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
         with pytest.raises(ReportError, match="cannot write the report") as refusal:
             write_report(make_report(), folder)
         assert str(refusal.value).startswith(f"{folder}: ")
+
+
+def test_a_folder_is_tried_before_a_run_and_left_as_it_was(tmp_path: Path) -> None:
+    refuse_folder(tmp_path / "new")
+    assert list((tmp_path / "new").iterdir()) == []
+    (tmp_path / "file").write_text("not a folder")
+    for folder in (tmp_path / "file", Path("/proc/no-such-folder")):
+        with pytest.raises(ReportError, match=f"{folder}: cannot write there"):
+            refuse_folder(folder)
 
 
 # --------------------------------------------------------------------------- what is no report

@@ -140,7 +140,7 @@ def test_wide_characters_stay_aligned() -> None:
 def test_the_headline_counts_what_holds(count: int, says: str) -> None:
     reports = make_suite()[:count]
     assert headline(reports) == says
-    assert plain(reports).startswith(says[:1].upper() + says[1:] + ".\n")
+    assert plain(reports).startswith(says[:1].upper() + says[1:] + (", 1 broken" if count > 1 else ".\n"))
     assert markdown(reports).startswith(f"**{says[:1].upper()}{says[1:]}**")
     drawn(reports, 60)
 
