@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -14,6 +13,8 @@ def digest_of(record: Any, leave_out: tuple[str, ...] = ()) -> str:
     `leave_out` names fields that do not count, in the record and in those inside it. Floats are written by `repr`,
     which round-trips.
     """
+    import hashlib  # noqa: PLC0415 - it loads OpenSSL, which costs more than the rest of `harness list`
+
     text = json.dumps(_plain(record, leave_out), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -74,8 +74,7 @@ class Scenario:
     """One load scenario. `types` holds every workflow type the mix names; `mix` pairs a type's name with its weight.
 
     `timeout_s` bounds one workflow from its start; `run_timeout_s` bounds the whole run. `cores` is the number of
-    modelled cores on a virtual clock and the number of threads that burn CPU on the wall clock. `digest` is a hash of
-    all that changes the outcome (not of descriptions or baselines).
+    modelled cores on a virtual clock and the number of threads that burn CPU on the wall clock.
     """
 
     name: str
@@ -89,13 +88,16 @@ class Scenario:
     cores: int = 2
     baseline: tuple[BaselineLine, ...] = ()
     description: str = ""
-    digest: str = field(default="", init=False, compare=False)
 
     def __post_init__(self) -> None:
         mistakes = tuple(scenario_mistakes(self))
         if mistakes:
             raise DeclarationError("scenario", mistakes)
-        object.__setattr__(self, "digest", digest_of(self, leave_out=("description", "baseline", "digest")))
+
+    @property
+    def digest(self) -> str:
+        """A hash of all that changes the outcome, which descriptions and baselines do not; 16 hexadecimal digits."""
+        return digest_of(self, leave_out=("description", "baseline"))
 
     def pool_index(self, name: str) -> int:
         """Index of the pool `name` in `pools`; raises `KeyError` where there is none."""
