@@ -214,3 +214,14 @@ def test_exact_rank_tails_agree_with_counting_orders(n: int, m: int) -> None:
     touching[0, 0] -= 1.5  # below exactly one value of base: 2 of all orders are at least as extreme on that side
     assert rank_sum_p(base, apart)[0] == pytest.approx(2 / comb(n + m, n))
     assert rank_sum_p(base, touching)[0] == pytest.approx(4 / comb(n + m, n))
+
+
+def test_interleaved_rounds_are_compared_block_by_block_in_time() -> None:
+    rng = np.random.default_rng(12)
+    bursts = np.exp(rng.exponential(0.5, (20, 8, 1)))  # a neighbour slows both sides of a round, stretch by stretch
+    base, head = (bursts * rng.lognormal(0, 0.05, (20, 8, 30)) for _ in range(2))
+    sides = base.reshape(20, -1).tolist(), (1.05 * head).reshape(20, -1).tolist()
+    verdict = judge_metric(*sides, paired=True)
+    assert verdict.verdict == "regressed"
+    assert "time-aligned" in verdict.method
+    assert verdict.effect == pytest.approx(0.05, abs=0.02)

@@ -9,9 +9,11 @@ from harness.judge.statistics.replicates import Floats
 
 _STRONGEST = 0.8
 _NONE = 0.15
+_NONE_IN_PAIRS = 0.3
 _STEEP = 2.0
 _POINTS = 10
-"""Prior: no correlation at 0.15, else rising as exp(2 rho) to 0.8, tuned on AR(1) noise of 10 and 20 runs a side."""
+"""Prior: no correlation at 0.15, else rising as exp(2 rho) to 0.8, tuned on AR(1) noise of 10 and 20 runs a side. For
+differences of interleaved rounds 0.3: a drift that both sides share has cancelled already."""
 _EXACT_FREEDOM_UP_TO = 200
 
 
@@ -30,7 +32,7 @@ def independent(metrics: int) -> Dependence:
 
 
 def dependence(*series: Floats) -> Dependence:
-    """Cost of first-order autocorrelation, from one or two sides in the order they ran.
+    """Cost of first-order autocorrelation, from two sides, or the differences of their rounds, in the order they ran.
 
     Each series has the shape (metrics, runs), at least 2 runs. The restricted likelihood of a correlation common to
     all series, under the AR(1) model with unknown mean and variance, times a prior, weighs the exact inflation at
@@ -38,8 +40,9 @@ def dependence(*series: Floats) -> Dependence:
     whenever luck hides the correlation; an average over what is still possible does not. A series that never varies
     says nothing. Source of the likelihood: Harville, Biometrika 61 (1974).
     """
+    none = _NONE if len(series) > 1 else _NONE_IN_PAIRS
     rho = _correlations(min(values.shape[1] for values in series))
-    posterior = sum(_restricted_log_likelihood(_clipped(values), rho) for values in series) + _log_prior(rho)
+    posterior = sum(_restricted_log_likelihood(_clipped(values), rho) for values in series) + _log_prior(rho, none)
     weight = np.exp(posterior - posterior.max(axis=1, keepdims=True))
     weight /= weight.sum(axis=1, keepdims=True)
     costs = [_costs(values.shape[1], rho.tobytes()) for values in series]
@@ -53,9 +56,9 @@ def _correlations(n: int) -> Floats:
     return np.linspace(0.0, min(_STRONGEST, (n - 1) / (n + 1)), _POINTS)
 
 
-def _log_prior(rho: Floats) -> Floats:
+def _log_prior(rho: Floats, none: float) -> Floats:
     slope = np.exp(_STEEP * rho[1:])
-    return np.asarray(np.log(np.hstack([_NONE, (1 - _NONE) * slope / slope.sum()])))
+    return np.asarray(np.log(np.hstack([none, (1 - none) * slope / slope.sum()])))
 
 
 def _clipped(values: Floats) -> Floats:

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import ndtri, stdtr, stdtrit
 
 from harness.judge.statistics import dependence, location, ranks
-from harness.judge.statistics.replicates import Bools, Floats, Indices, per_process
+from harness.judge.statistics.replicates import Bools, Floats, Indices, aligned_differences, per_process, quantile_of
 from harness.judge.statistics.screening import Screened
 
 FEWEST = 4
@@ -31,7 +31,7 @@ class Evidence:
     freedom: float
     p: float
     separated: float
-    """p of the exact rank test; `separable` is the smallest one that this many runs can give."""
+    """p of the exact rank test (paired: or of the sign test, if smaller); `separable` is the smallest it can get."""
     separable: float
     run_variance: float
     """Variance of the shift times runs a side: divides by runs still to come. Without the session noise."""
@@ -102,9 +102,12 @@ def _side_by_side(group: list[Prepared], rows: Indices, base: Floats, head: Floa
     n, m = base.shape[1], head.shape[1]
     ordered = chosen[0].screened.metric.ordered
     if pair:
-        where, separated = location.paired(head - base), ranks.signed_rank_p(head - base)
-        cost = dependence.dependence(head - base) if ordered else dependence.independent(len(rows))
+        rounds, aligned = _rounds(chosen, head - base)
+        where = location.paired(rounds)
+        separated = np.minimum(ranks.signed_rank_p(rounds), ranks.sign_p(rounds))
+        cost = dependence.dependence(rounds) if ordered else dependence.independent(len(rows))
     else:
+        aligned = np.zeros(len(rows), dtype=bool)
         where, separated = location.unpaired(base, head), ranks.rank_sum_p(base, head)
         cost = dependence.dependence(base, head) if ordered else dependence.independent(len(rows))
     smallest = ranks.signed_rank_smallest(n) if pair else ranks.rank_sum_smallest(n, m)
@@ -129,11 +132,34 @@ def _side_by_side(group: list[Prepared], rows: Indices, base: Floats, head: Floa
             n_effective=float(min(n, m) / cost.inflation[k]),
             paired=pair,
             levels=prepared.levels,
-            method=_method(pair, bool(where.ranked[k]), ordered),
+            method=_method(pair, bool(where.ranked[k]), bool(aligned[k]), ordered),
             notes=(*prepared.screened.notes, *([_UNSEEN] if unseen[k] else [])),
         )
         for k, prepared in enumerate(chosen)
     ]
+
+
+def _rounds(chosen: list[Prepared], differences: Floats) -> tuple[Floats, Bools]:
+    """Head minus base per round; for medians, time-aligned block by block wherever that is the sharper of the two."""
+    aligned = np.zeros(len(chosen), dtype=bool)
+    finer = {k: found for k, prepared in enumerate(chosen) if (found := _aligned(prepared)) is not None}
+    if not finer:
+        return differences, aligned
+    rows, blocks = np.array(list(finer)), np.array(list(finer.values()))
+    sharper = location.paired(blocks).error < location.paired(differences[rows]).error
+    aligned[rows[sharper]] = True
+    rounds = differences.copy()
+    rounds[rows[sharper]] = blocks[sharper]
+    return rounds, aligned
+
+
+def _aligned(prepared: Prepared) -> Floats | None:
+    base, head, metric = prepared.screened.base, prepared.screened.head, prepared.screened.metric
+    if quantile_of(metric.statistic) != 0.5 or prepared.scale != "log":
+        return None
+    if min(min(values) for values in (*base, *head)) <= 0:
+        return None
+    return aligned_differences(base, head)
 
 
 _UNSEEN = "no side varies: the noise is taken as that of rounding to steps as large as the difference"
@@ -159,12 +185,13 @@ def interval(evidence: Evidence, confidence: float) -> tuple[float, float]:
     return evidence.shift - reach, evidence.shift + reach
 
 
-def _method(pair: bool, ranked: bool, ordered: bool) -> str:
+def _method(pair: bool, ranked: bool, aligned: bool, ordered: bool) -> str:
     names = {
         (False, False): "Welch t",
         (False, True): "Hodges-Lehmann t",
         (True, False): "paired t",
         (True, True): "Walsh-average t",
     }
-    guard = "signed-rank" if pair else "rank-sum"
-    return f"{names[pair, ranked]} with {guard} guard" + (", AR(1) effective n" if ordered else "")
+    guard = "signed-rank or sign" if pair else "rank-sum"
+    blocks = " of time-aligned blocks" if aligned else ""
+    return f"{names[pair, ranked]}{blocks} with {guard} guard" + (", AR(1) effective n" if ordered else "")

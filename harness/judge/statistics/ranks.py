@@ -5,7 +5,7 @@ from math import comb
 
 import numpy as np
 from scipy.special import ndtr
-from scipy.stats import rankdata
+from scipy.stats import binom, rankdata
 
 from harness.judge.statistics.replicates import Floats
 
@@ -40,6 +40,15 @@ def signed_rank_p(differences: Floats) -> Floats:
         plain = (sizes[:, 0] > 0) & (np.diff(sizes, axis=1) > 0).all(axis=1)
         p[plain] = _signed_rank_tails(n)[np.round(far[plain]).astype(int)]
     return np.where(far == n * (n + 1) / 2, signed_rank_smallest(n), p)
+
+
+def sign_p(differences: Floats) -> Floats:
+    """Two-sided sign test p per metric, shape (metrics, rounds); rounds without a difference are left out.
+
+    Deaf to how far the rounds that went the other way went: a few wild rounds spoil a signed-rank test, not this one.
+    """
+    up, down = (differences > 0).sum(axis=1), (differences < 0).sum(axis=1)
+    return np.asarray(np.minimum(2 * binom.cdf(np.minimum(up, down), up + down, 0.5), 1.0))
 
 
 def rank_sum_smallest(n: int, m: int) -> float:
