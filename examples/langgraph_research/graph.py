@@ -1,6 +1,6 @@
 """A research team as a LangGraph graph: a planner, three researchers in parallel, a writer; checkpointed.
 
-`harness run --all --target langgraph:examples.langgraph_research.graph:graph` puts it under load.
+`harness run --target langgraph:examples.langgraph_research.graph:graph` puts it under load.
 """
 
 import operator

@@ -98,8 +98,8 @@ class GraphTarget:
         names = plain_nodes(self._graph)
         if names and self._session.clock.virtual:
             self._session.recorder.doubts.append(
-                f"plain functions as nodes run in threads ({', '.join(names)}): the real time they take is not counted "
-                "on a virtual clock; make them async, or use --clock wall"
+                f"nodes that are plain functions run in threads ({', '.join(names)}): the real time they take is not "
+                "counted on a virtual clock; make them async, or use --clock wall"
             )
 
 
@@ -125,12 +125,14 @@ def graph_factory(spec: str, path: str) -> TargetFactory:
 def plain_nodes(graph: Any) -> list[str]:
     """Names of the nodes that are plain functions, which LangGraph runs in threads."""
     nodes: Mapping[str, Any] = getattr(graph, "nodes", {})
-    functions = {name: getattr(getattr(node, "bound", None), "func", None) for name, node in nodes.items()}
-    return [
-        name
-        for name, function in functions.items()
-        if not name.startswith("__") and function is not None and not inspect.iscoroutinefunction(function)
-    ]
+    return [name for name, node in nodes.items() if not name.startswith("__") and _is_plain(node)]
+
+
+def _is_plain(node: Any) -> bool:
+    """Whether a node has a plain function only; its async twin is then a wrapper around that function."""
+    bound = getattr(node, "bound", None)
+    function, twin = getattr(bound, "func", None), getattr(bound, "afunc", None)
+    return function is not None and (twin is None or getattr(twin, "__wrapped__", None) is function)
 
 
 def _is_graph(found: Any) -> bool:
