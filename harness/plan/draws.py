@@ -28,10 +28,16 @@ _UNIT = 2.0**-53
 _GRID = 2.0**30
 
 CELLS = 1024
-"""Cells of one level of a quantile table; the first and the last cell are cut into as many again, twice."""
+"""Cells of one row of a quantile table."""
 
-LEVELS = 5
-"""body, lower tail, lowest tail, upper tail, uppermost tail."""
+EDGE = 32
+"""So many outermost cells of a row are cut finer, `EDGE`-fold, by the next row: no cell is wide for its place."""
+
+DEPTH = 4
+"""Rows for each tail; the finest cells are 2**-30 wide."""
+
+ROWS = 1 + 2 * DEPTH
+"""The body, then the lower tail's rows, then the upper tail's, which count from the upper end."""
 
 
 class Purpose(enum.IntEnum):
@@ -78,10 +84,10 @@ def _mix_array(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 class QuantileTable:
-    """A distribution as `LEVELS` rows of `CELLS + 1` quantiles, in seconds.
+    """A distribution as `ROWS` rows of `CELLS + 1` quantiles, in seconds.
 
-    Row 0 spans probabilities [0, 1]; rows 1 and 2 cut its first cell, rows 3 and 4 its last one, 1,024-fold each, so a
-    tail is resolved down to 2**-30. `knots` is the flat array of shape (LEVELS * (CELLS + 1),) that a kernel reads.
+    Row 0 spans probabilities [0, 1]; row r of a tail spans its outermost EDGE**-r. `knots` is the flat array of shape
+    (ROWS * (CELLS + 1),) that a kernel reads. Everything is done by adding, multiplying and truncating.
     """
 
     __slots__ = ("_list", "knots")
@@ -91,22 +97,21 @@ class QuantileTable:
         self._list: list[float] = knots.tolist()
 
     def at(self, u: float) -> float:
-        """The quantile at probability `u` in [0, 1), interpolated linearly within its cell."""
+        """The quantile at probability `u` in [0, 1), a multiple of 2**-53, interpolated linearly within its cell."""
         x = u * CELLS
-        cell = int(x)
         row = 0
-        if cell == 0 or cell == CELLS - 1:
-            row = 1 if cell == 0 else 3
-            x = (x - cell) * CELLS
-            inner = int(x)
-            if inner == cell:
+        if x < EDGE or x > CELLS - EDGE:
+            if x > EDGE:
+                row = DEPTH
+                x = (1.0 - u) * CELLS
+            deepest = row + DEPTH
+            while x < EDGE and row < deepest:
+                x *= EDGE
                 row += 1
-                x = (x - cell) * CELLS
-                inner = int(x)
-            cell = inner
+        cell = int(x)
         k = row * (CELLS + 1) + cell
-        low = self._list[k]
-        return low + (self._list[k + 1] - low) * (x - cell)
+        near = self._list[k]
+        return near + (self._list[k + 1] - near) * (x - cell)
 
 
 def table_of(dist: Distribution) -> QuantileTable | float:
@@ -129,15 +134,9 @@ def _on_grid(value_s: float) -> float:
 def probabilities() -> tuple[float, ...]:
     """The probability of each knot; the outermost ones stand half a finest cell inside (0, 1)."""
     body = [k / CELLS for k in range(CELLS + 1)]
-    fine = 1 / CELLS
-    rows = [
-        body,
-        [p * fine for p in body],
-        [p * fine * fine for p in body],
-        [1 - (1 - p) * fine for p in body],
-        [1 - (1 - p) * fine * fine for p in body],
-    ]
-    edge = fine**3 / 2
+    tails = [[p / EDGE**row for p in body] for row in range(1, DEPTH + 1)]
+    rows = [body, *tails, *([1 - p for p in row] for row in tails)]
+    edge = tails[-1][1] / 2
     return tuple(min(max(p, edge), 1 - edge) for row in rows for p in row)
 
 
