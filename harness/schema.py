@@ -108,7 +108,7 @@ def _mistakes(error: Error, root: Any) -> Iterator[tuple[Route, Mistake]]:
 
 
 def _mistake(route: Route, found: str, allowed: str) -> Iterator[tuple[Route, Mistake]]:
-    yield route, Mistake(_dotted(route), found, allowed)
+    yield route, Mistake(dotted(route), found, allowed)
 
 
 def _union_mistakes(error: Error, route: Route, root: Any) -> Iterator[tuple[Route, Mistake]]:
@@ -241,7 +241,7 @@ def _shown(value: object) -> str:
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     if isinstance(value, Mapping):
-        return f"a table with {_cut(', '.join(value))}" if value else "an empty table"
+        return f"a table with {_cut(', '.join(map(_bare, value)))}" if value else "an empty table"
     if isinstance(value, Sequence) and not isinstance(value, str):
         return f"a list of {len(value)}" if value else "an empty list"
     return _cut(repr(value)) if isinstance(value, (str, int, float)) else _cut(str(value))
@@ -251,16 +251,15 @@ def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
-def _dotted(route: Route) -> str:
-    """`scenario.burst.load.sizes[2]`; a key that is no bare word is quoted."""
-    text = ""
-    for part in route:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        else:
-            bare = part.replace("-", "_").replace("_", "a").isalnum() and part.isascii()
-            text += f".{part if bare else _cut(json.dumps(part))}"
+def dotted(route: Route) -> str:
+    """`scenario.burst.load.sizes[2]`; a key that is no bare word is quoted, so that a path stays on one line."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{_bare(part)}" for part in route)
     return text.removeprefix(".") or "top level"
+
+
+def _bare(key: str) -> str:
+    bare = key.isascii() and key.replace("-", "_").replace("_", "a").isalnum()
+    return key if bare else _cut(json.dumps(key))
 
 
 def _position(document: Any, route: Route) -> tuple[int, ...]:

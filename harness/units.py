@@ -107,8 +107,8 @@ def _digits(value: float) -> float:
 
 
 def _trim(value: float) -> str:
-    whole = abs(value) >= 1000 and abs(value) < 1e15
-    return f"{value:.0f}" if whole else f"{_digits(value):g}"
+    text = f"{value:.0f}"
+    return text if 1000 <= abs(float(text)) < 1e15 else f"{_digits(value):g}"
 
 
 def format_duration(seconds: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness import units
@@ -135,6 +135,7 @@ def test_printing(printed, text):
     assert printed == text
 
 
+@example(999999999999999.5)
 @given(st.floats(min_value=1e-9, max_value=1e15))
 def test_a_printed_duration_reads_as_itself_within_three_digits(seconds):
     text = format_duration(seconds)

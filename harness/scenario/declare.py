@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from harness.scenario.model import (
@@ -34,7 +35,6 @@ def declaration_of(scenario: Scenario) -> Document:
 
     Loading it gives an equal scenario with the same digest: every quantity is written so that it reads back exactly.
     """
-    used = {name for name, weight in scenario.mix if weight > 0}
     body: Document = {"description": scenario.description} if scenario.description else {}
     if scenario.timeout_s is not None:
         body["timeout"] = duration(scenario.timeout_s)
@@ -45,7 +45,8 @@ def declaration_of(scenario: Scenario) -> Document:
         body["retry"] = _retry(scenario.retry)
     if scenario.baseline:
         body["baseline"] = {line.metric: line.text for line in scenario.baseline}
-    types = {kind.name: _type(kind) for kind in scenario.types if kind.name in used}
+    # those of weight zero too: the mix names them, and a mix may only name what is declared
+    types = {kind.name: _type(kind) for kind in scenario.types}
     return {"scenario": {scenario.name: body}, "workflow": types}
 
 
@@ -66,12 +67,13 @@ def rate(per_second: float) -> str:
 
 def share(value: float) -> str:
     """The shortest text in per cent that reads back as exactly `value`."""
-    return _shortest(value, SHARES, parse_share)
+    # the product with 100 is rounded and may read back as a neighbour; the point moved in the decimal text does not
+    return _shortest(value, SHARES, parse_share, f"{Decimal(repr(value)).scaleb(2)} %")
 
 
-def _shortest(value: float, units: Mapping[str, Any], parse: Callable[[object], float]) -> str:
+def _shortest(value: float, units: Mapping[str, Any], parse: Callable[[object], float], *more: str) -> str:
     texts = [f"{number} {unit}" for unit, scale in units.items() for number in _numbers(value / float(scale))]
-    exact = [text for text in texts if parse(text) == value]
+    exact = [text for text in (*texts, *more) if parse(text) == value]
     return min(exact, key=len)
 
 

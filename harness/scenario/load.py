@@ -16,7 +16,7 @@ from harness.scenario.build import Reading, build_scenario, build_type
 from harness.scenario.checks import UNKNOWN_TYPE
 from harness.scenario.extend import extended
 from harness.scenario.model import Scenario, WorkflowType
-from harness.schema import one_of, schema_mistakes
+from harness.schema import Route, dotted, one_of, schema_mistakes
 
 BUILT_IN = "built-in catalog"
 PREFIX = "test_"
@@ -120,17 +120,18 @@ def _syntax_mistake(message: str, path: Path) -> Mistake:
 
 def _unbounded(document: dict[str, Any]) -> Iterator[Mistake]:
     """What TOML's parser lets pass but neither schema nor message can handle: no end of depth, no end of digits."""
-    values: list[tuple[str, int, Any]] = [("", 0, document)]
+    values: list[tuple[Route, Any]] = [((), document)]
     while values:
-        where, depth, value = values.pop()
-        if depth > _DEEPEST:
-            yield Mistake(where, f"a value nested more than {_DEEPEST} deep", "what the schema has, a few levels deep")
+        route, value = values.pop()
+        if len(route) > _DEEPEST:
+            found = f"a value nested more than {_DEEPEST} deep"
+            yield Mistake(dotted(route), found, "what the schema has, a few levels deep")
         elif isinstance(value, dict):
-            values.extend((f"{where}.{key}".removeprefix("."), depth + 1, inner) for key, inner in value.items())
+            values.extend(((*route, key), inner) for key, inner in value.items())
         elif isinstance(value, list):
-            values.extend((f"{where}[{k}]", depth + 1, inner) for k, inner in enumerate(value))
+            values.extend(((*route, k), inner) for k, inner in enumerate(value))
         elif isinstance(value, int) and not -(2**63) <= value < 2**63:
-            yield Mistake(where, "a whole number of more than 64 bits", "at most 64 bits, as TOML has it")
+            yield Mistake(dotted(route), "a whole number of more than 64 bits", "at most 64 bits, as TOML has it")
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from unittest.mock import patch
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import DeclarationError
@@ -57,6 +57,7 @@ def test_any_scenario_on_top_of_a_good_one(table, step, wait):
 
 
 @given(KEYS, VALUES)
+@example("pool", {"name": [], "\n": []})
 @settings(deadline=None)
 def test_any_value_in_one_place(key, value):
     for place in ("load", "pools", "retry", "baseline", "mix"):
