@@ -114,8 +114,8 @@ def _errors(runs: Sequence[Run]) -> dict[str, int]:
 def _concurrent(scenario: Scenario, run: Run) -> int:
     """Largest number in flight.
 
-    A closed load replaces a workflow when it has ended, so never has more in flight than declared; at equal times (of
-    workflows that take no time) the columns alone cannot tell.
+    A closed load replaces a workflow when it has ended, so never has more in flight than declared; where workflows take
+    no time, their columns alone cannot tell.
     """
     largest = in_flight(run.workflows).largest()
     return min(largest, scenario.load.in_flight) if isinstance(scenario.load, ClosedLoad) else largest

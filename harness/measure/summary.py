@@ -22,7 +22,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class LatencyMetrics:
-    """Latency of workflows that finished (finished - due), seconds, pooled over replications.
+    """Latency (finished - due, seconds) of the workflows that succeeded, failed or timed out, pooled over replications.
 
     `queue_wait`, `service`, `backoff` and `lag` are the mean parts of it per workflow (seconds; not observable on a
     target that shows no pools, lag apart).
@@ -42,7 +42,7 @@ class LatencyMetrics:
 
 @dataclass(frozen=True, slots=True)
 class ThroughputMetrics:
-    """Completed workflows per second. `mean` over the steady part; `max`, `min` over windows of `window_s` in it.
+    """Workflows that succeeded, per second. `mean` over the steady part; `max`, `min` over windows of `window_s` in it.
 
     `excluded` says in words what ramp-up and drain were left out (empty: nothing was).
     """
@@ -82,8 +82,9 @@ class PoolMetrics:
 class ResourceMetrics:
     """The machine's side. `modelled`: figures of a virtual clock's model (declared holds, modelled cores).
 
-    Bytes, shares of the whole machine, seconds, counts. `memory_peaks_b` and `cpu_peaks` have one entry per batch
-    (per replication where the load has no batches).
+    Bytes, shares of the whole machine, seconds, counts. `loop_lag_p99_s` is over samples, of the largest lag in each:
+    of fewer than 100 samples it is the maximum. `memory_peaks_b` and `cpu_peaks` have one entry per batch (per
+    replication where the load has no batches).
     """
 
     modelled: bool

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.measure.record import Floats, Ints, WorkflowColumns
+from harness.measure.record import Floats, Ints, Outcome, WorkflowColumns
 
 
 def ascending(values: Floats) -> Floats:
@@ -43,34 +43,39 @@ def _elapsed(ordered_s: Floats, edges_s: Floats) -> Floats:
 class InFlight:
     """Who is in flight when: started, and not yet finished. Built by `in_flight`; arrays are ordered for searching.
 
-    At equal times: what finishes leaves before what starts comes, workflows start by their index, and one that ends
-    at the very instant of its start (rejected at once) has left when the next index starts.
+    At equal times what finishes leaves before what starts comes, and workflows start by their index. Of those that end
+    at the very instant of their start, the rejected ones have left when the next index starts (they are turned away
+    before anything else runs), the others are still there.
     """
 
     started_s: Floats
     finished_s: Floats
     instant_s: Floats
     position: Ints
-    instants_before: Ints
+    turned_away_before: Ints
     start_of: Floats
 
     def largest(self) -> int:
-        """The largest number in flight; of several that start at one instant each counts, however soon it ends."""
-        if not len(self.started_s):
-            return 0
-        left = np.searchsorted(self.finished_s, self.started_s, side="right")
-        left -= _equal(self.instant_s, self.started_s)
-        return int((np.arange(1, len(left) + 1) - left).max())
+        """The largest number in flight, which is reached at a start."""
+        here = np.arange(len(self.started_s))
+        left = self._left(self.started_s) + self._turned_away(self.started_s, here)
+        return int((here + 1 - left).max(initial=0))
 
     def at(self, time_s: Floats, workflow: Ints) -> Ints:
         """How many are in flight, itself counted, when `workflow` asks at `time_s`; both of shape (m,)."""
         at_start = self.start_of[workflow] == time_s
-        position = self.position[workflow]
-        came = np.where(at_start, position + 1, np.searchsorted(self.started_s, time_s, side="left"))
-        left = np.searchsorted(self.finished_s, time_s, side="right") - _equal(self.instant_s, time_s)
-        earlier = np.searchsorted(self.instant_s, time_s, side="left")
-        left += np.where(at_start, self.instants_before[position] - earlier, 0)
-        return np.asarray(came - left)
+        here = self.position[workflow]
+        came = np.where(at_start, here + 1, np.searchsorted(self.started_s, time_s, side="left"))
+        return np.asarray(came - self._left(time_s) - np.where(at_start, self._turned_away(time_s, here), 0))
+
+    def _left(self, time_s: Floats) -> Ints:
+        """Finished by `time_s`, without those that started at that very instant."""
+        return np.asarray(np.searchsorted(self.finished_s, time_s, side="right") - _equal(self.instant_s, time_s))
+
+    def _turned_away(self, time_s: Floats, position: Ints) -> Ints:
+        """Rejected at once among those that started at `time_s` before `position`."""
+        first = np.searchsorted(self.started_s, time_s, side="left")
+        return np.asarray(self.turned_away_before[position] - self.turned_away_before[first])
 
 
 def in_flight(workflows: WorkflowColumns) -> InFlight:
@@ -81,12 +86,13 @@ def in_flight(workflows: WorkflowColumns) -> InFlight:
     position = np.full(len(started), -1, dtype=np.int64)
     position[order] = np.arange(len(order))
     instant = started[order] == finished[order]
+    turned_away = instant & (workflows.outcome[order] == Outcome.REJECTED)
     return InFlight(
         started_s=started[order],
         finished_s=np.sort(finished[order]),  # NaN sorts last: it has not finished by any time
         instant_s=started[order][instant],
         position=position,
-        instants_before=np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(instant))),
+        turned_away_before=np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(turned_away))),
         start_of=started,
     )
 
