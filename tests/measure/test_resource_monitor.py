@@ -1,0 +1,294 @@
+"""`ResourceMonitor` really sees what it says it sees. Limits are wide: other work runs on the machine meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+import psutil
+import pytest
+
+from harness.measure.processes import ProcessTree
+from harness.measure.record import Series
+from harness.measure.resources import ResourceMonitor
+
+MIB = 2**20
+
+
+def watch(work: Callable[[], object], **options: object) -> Series:
+    """The series of a monitor around `work`."""
+    monitor = ResourceMonitor(interval_s=0.05, **options)  # type: ignore[arg-type]
+    monitor.start()
+    try:
+        work()
+    finally:
+        series = monitor.stop()
+    return series
+
+
+def watch_loop(work: Callable[[], object], *, after_s: float = 0.3) -> Series:
+    """The series of a monitor around `work`, done on a running loop that it watches."""
+
+    async def main() -> Series:
+        monitor = ResourceMonitor(asyncio.get_running_loop(), interval_s=0.05)
+        monitor.start()
+        await asyncio.sleep(0.3)
+        kept = work()
+        await asyncio.sleep(after_s)
+        del kept
+        return monitor.stop()
+
+    return asyncio.run(main())
+
+
+def test_memory_that_is_touched() -> None:
+    def work() -> None:
+        time.sleep(0.2)
+        memory = bytearray(64 * MIB)
+        memory[::4096] = b"\1" * len(range(0, len(memory), 4096))
+        time.sleep(0.3)
+
+    rss = watch(work).values["rss_b"]
+    assert rss.max() - rss[0] >= 60 * MIB
+    assert rss.max() - rss[-1] >= 60 * MIB, "and it sees that it was given back"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps no such mark where we can read it")
+def test_a_peak_between_two_samples_is_known_from_the_kernel() -> None:
+    code = """
+import time
+from harness.measure.resources import ResourceMonitor
+monitor = ResourceMonitor(interval_s=30.0, include_children=False)
+monitor.start()
+memory = bytearray(128 * 2**20)
+memory[::4096] = b"1" * len(range(0, len(memory), 4096))
+del memory
+values = monitor.stop().values
+print(values["rss_b"].max() - values["rss_b"][0], values["rss_peak_b"][-1] - values["rss_b"][0])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    sampled, true = map(float, done.stdout.split())
+    assert sampled < 64 * MIB
+    assert true >= 120 * MIB
+
+
+def test_a_busy_thread() -> None:
+    def spin() -> None:
+        until = time.monotonic() + 0.6
+        while time.monotonic() < until:
+            pass
+
+    def work() -> None:
+        thread = threading.Thread(target=spin)
+        thread.start()
+        thread.join()
+
+    series = watch(work, include_children=False)
+    cores = series.values["cpu_cores"]
+    assert np.isnan(cores[0]), "there is no time before the first sample to compare with"
+    assert np.nanmax(cores) >= 0.4
+    share = series.values["cpu_share"]
+    assert 0.0 <= np.nanmin(share) <= np.nanmax(share) <= 1.0
+    assert series.values["threads"].max() >= series.values["threads"][0] + 1
+
+
+def test_open_descriptors() -> None:
+    def work() -> None:
+        files = [open(__file__) for _ in range(20)]  # noqa: SIM115 - left open on purpose
+        time.sleep(0.3)
+        for file in files:
+            file.close()
+
+    fds = watch(work).values["fds"]
+    assert fds.max() >= fds[0] + 20
+    assert fds[-1] < fds[0] + 20
+
+
+def test_a_child_counts_with_its_memory_descriptors_and_cpu() -> None:
+    burn = "import time; memory = b'1' * 2**26; u = time.monotonic() + 2.5\nwhile time.monotonic() < u: pass"
+
+    def work() -> None:
+        subprocess.run([sys.executable, "-c", burn], check=True)
+
+    both, own = watch(work), watch(work, include_children=False)
+    assert both.values["rss_b"].max() - both.values["rss_b"][0] >= 60 * MIB
+    assert own.values["rss_b"].max() - own.values["rss_b"][0] < 32 * MIB
+    assert np.nanmax(both.values["cpu_cores"]) >= 0.4
+    assert np.isnan(both.values["rss_peak_b"]).all() or np.isnan(both.values["rss_peak_b"][-1])
+
+
+def test_a_blocked_loop_shows_in_the_lag() -> None:
+    lag = watch_loop(lambda: time.sleep(0.3)).values["loop_lag_s"]
+    assert np.nanmax(lag) >= 0.25
+    quiet = watch_loop(lambda: None).values["loop_lag_s"]
+    assert np.nanmin(quiet) < 0.05
+
+
+def test_a_loop_that_stays_blocked_to_the_end_shows_too() -> None:
+    async def main() -> Series:
+        monitor = ResourceMonitor(asyncio.get_running_loop(), interval_s=0.05)
+        monitor.start()
+        await asyncio.sleep(0.2)
+        time.sleep(0.4)
+        return monitor.stop()
+
+    assert np.nanmax(asyncio.run(main()).values["loop_lag_s"]) >= 0.3
+
+
+def test_the_silence_of_a_loop_that_does_not_run_is_not_lag() -> None:
+    loop = asyncio.new_event_loop()
+    try:
+        monitor = ResourceMonitor(loop, interval_s=0.05)
+        monitor.start()
+        time.sleep(0.3)
+        assert np.isnan(monitor.stop().values["loop_lag_s"]).all()
+    finally:
+        loop.close()
+
+
+def test_a_loop_that_is_closed_meanwhile_does_no_harm() -> None:
+    loop = asyncio.new_event_loop()
+    monitor = ResourceMonitor(loop, interval_s=0.05)
+    monitor.start()
+    loop.run_until_complete(asyncio.sleep(0.2))
+    loop.close()
+    time.sleep(0.2)
+    assert len(monitor.stop().t_s) >= 3
+
+
+def test_leaked_tasks() -> None:
+    async def main() -> Series:
+        monitor = ResourceMonitor(asyncio.get_running_loop(), interval_s=0.05)
+        monitor.start()
+        await asyncio.sleep(0.2)
+        leaked = [asyncio.create_task(asyncio.sleep(60)) for _ in range(100)]
+        await asyncio.sleep(0.4)
+        series = monitor.stop()
+        for task in leaked:
+            task.cancel()
+        await asyncio.gather(*leaked, return_exceptions=True)
+        return series
+
+    tasks = asyncio.run(main()).values["tasks"]
+    assert tasks[0] == 1
+    assert tasks[-1] == 101
+
+
+def test_tasks_come_and_go_in_other_threads_while_they_are_counted() -> None:
+    async def churn() -> None:
+        until = time.monotonic() + 0.5
+        while time.monotonic() < until:
+            await asyncio.gather(*(asyncio.sleep(0) for _ in range(100)))
+
+    def work() -> object:
+        threads = [threading.Thread(target=asyncio.run, args=(churn(),)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        return threads
+
+    tasks = watch_loop(work, after_s=0.8).values["tasks"]
+    assert np.nanmax(tasks) == 1, "and those of other loops are not counted"
+
+
+def test_collections_and_their_pauses() -> None:
+    def work() -> None:
+        rings: list[list[object]] = []
+        for _ in range(100_000):
+            ring: list[object] = []
+            ring.append(ring)
+            rings.append(ring)
+        gc.collect()
+        gc.collect()
+
+    before = len(gc.callbacks)
+    values = watch(work).values
+    assert values["gc_collections"][-1] >= 2
+    assert values["gc_pause_s"][-1] > 0
+    assert (values["gc_collections"][0], values["gc_pause_s"][0]) == (0, 0)
+    assert len(gc.callbacks) == before, "nothing is left behind"
+
+
+def test_uss_is_taken_at_both_ends_and_seldom_between() -> None:
+    uss = watch(lambda: time.sleep(0.5)).values["uss_b"]
+    assert uss[0] > 0
+    assert uss[-1] > 0
+    assert np.isnan(uss[1:-1]).all()
+
+
+def test_samples_keep_to_the_clock_of_the_run() -> None:
+    origin = time.monotonic() - 100.0
+    series = watch(lambda: time.sleep(0.5), time_origin=lambda: time.monotonic() - origin)
+    assert 100.0 <= series.t_s[0] < 101.0
+    assert (np.diff(series.t_s) >= 0).all()
+    assert len(series.t_s) >= 5
+    assert not series.modelled
+    assert all(len(values) == len(series.t_s) for values in series.values.values())
+
+
+def test_a_sample_on_demand_carries_its_mark() -> None:
+    monitor = ResourceMonitor(interval_s=60.0)
+    with monitor:
+        monitor.sample_now("between batches")
+    series = monitor.stop()
+    assert len(series.t_s) == 3
+    assert monitor.marks == [(series.t_s[1], "between batches")]
+
+
+def test_life_cycle() -> None:
+    never = ResourceMonitor()
+    assert len(never.stop().t_s) == 0
+    once = ResourceMonitor(interval_s=60.0)
+    once.start()
+    assert len(once.stop().t_s) == len(once.stop().t_s) == 2
+    with pytest.raises(RuntimeError, match="started before"):
+        once.start()
+    with pytest.raises(ValueError, match="expected more than 0 s, found 0 s"):
+        ResourceMonitor(interval_s=0)
+    assert not [thread for thread in threading.enumerate() if thread.name == "resource-monitor"]
+
+
+def test_what_the_system_refuses_is_nan_and_a_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise psutil.AccessDenied(1)
+
+    for name in ("memory_full_info", "num_fds", "children"):
+        monkeypatch.setattr(psutil.Process, name, refuse)
+    monitor = ResourceMonitor(interval_s=0.05)
+    monitor.start()
+    time.sleep(0.15)
+    values = monitor.stop().values
+    assert np.isnan(values["uss_b"]).all()
+    assert np.isnan(values["fds"]).all()
+    assert (values["rss_b"] > 0).all()
+    assert [doubt.split(":")[0] for doubt in monitor.doubts] == ["child processes", "unique memory", "open descriptors"]
+
+
+def test_a_child_that_is_gone_is_no_error() -> None:
+    tree = ProcessTree(include_children=True, cpu_clock=time.process_time)
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    first = tree.sample(0.0, slow=True)
+    child.communicate(b"\n")
+    second = tree.sample(1.0, slow=False)
+    assert second["rss_b"] < first["rss_b"]
+    assert tree.doubts == []
+
+
+def test_overhead_is_small() -> None:
+    """About 1 % of a core on a quiet machine; the limit leaves room for a noisy one."""
+
+    async def main() -> float:
+        monitor = ResourceMonitor(asyncio.get_running_loop())
+        monitor.start()
+        began = time.process_time()
+        await asyncio.sleep(2.0)
+        used = time.process_time() - began
+        monitor.stop()
+        return used
+
+    assert asyncio.run(main()) / 2.0 < 0.10
