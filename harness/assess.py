@@ -74,6 +74,7 @@ def report_on(scenario: Scenario, runs: Sequence[Run]) -> Report:
         machine=collect_machine(),
         timestamp=datetime.now(UTC),
         run_id=uuid.uuid4().hex,
+        invalid=next((run.invalid for run in runs if run.invalid), None),
     )
 
 

@@ -142,8 +142,6 @@ class Replication:
         recorder, scenario = self.recorder, self.plan.scenario
         if self._dispatcher is not None:
             self._dispatcher.close(ended_s, stopped)
-        kinds = recorder.canonical_errors()
-        cores = burns(self.plan.programs) and bool(recorder.attempts)
         return Run(
             scenario=scenario.name,
             digest=scenario.digest,
@@ -151,10 +149,8 @@ class Replication:
             clock=self.clock_name,
             seed=self.plan.seed,
             type_names=tuple(kind.name for kind in scenario.types),
-            pool_names=tuple(pool.name for pool in scenario.pools) + ((CORES,) if cores else ()),
-            pool_sizes=tuple(pool.size for pool in scenario.pools) + ((scenario.cores,) if cores else ()),
-            pool_queues=tuple(pool.queue for pool in scenario.pools) + ((None,) if cores else ()),
-            error_kinds=kinds,
+            **self._pools(),
+            error_kinds=recorder.canonical_errors(),
             workflows=recorder.workflow_columns(),
             attempts=recorder.attempt_columns(),
             resources=resources,
@@ -164,7 +160,17 @@ class Replication:
             driver_cpu_s=NEVER if self._clock.virtual else cpu_s,
             real_s=real_s,
             doubts=tuple(recorder.doubts),
+            invalid=recorder.invalid,
         )
+
+    def _pools(self) -> dict[str, Any]:
+        scenario = self.plan.scenario
+        cores = burns(self.plan.programs) and bool(self.recorder.attempts)
+        return {
+            "pool_names": tuple(pool.name for pool in scenario.pools) + ((CORES,) if cores else ()),
+            "pool_sizes": tuple(pool.size for pool in scenario.pools) + ((scenario.cores,) if cores else ()),
+            "pool_queues": tuple(pool.queue for pool in scenario.pools) + ((None,) if cores else ()),
+        }
 
 
 async def _quietly(work: Coroutine[Any, Any, None]) -> None:

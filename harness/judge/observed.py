@@ -171,7 +171,7 @@ METRICS: Mapping[str, Metric] = {
     "queue_overflow": Metric("requests queued beyond capacity", _largest(lambda pool: pool.overflow)),
     "pool_overcommit": Metric("grants beyond the pool's size", _largest(lambda pool: pool.overcommit)),
     "pool_utilization_max": Metric("peak pool utilisation", _largest(lambda pool: pool.max_utilization)),
-    "pool_exhausted_at": Metric("pool exhaustion point", _exhausted_at),
+    "pool_exhausted_at": Metric("agent pool's exhaustion point (in flight)", _exhausted_at),
     "rejected": Metric("rejected workflows", _rejected),
     "loop_lag_p99": Metric("event-loop lag p99", _resource(lambda m: m.resources.loop_lag_p99_s)),
 }

@@ -108,6 +108,7 @@ class Run:
     `ended_s` is the clock when the last workflow ended or was given up. `stopped` says why a run ended early
     ("run timeout", "interrupted", "terminated"; None where it ran to its end). `driver_cpu_s` is the CPU time of the
     event loop's own thread over the run (NaN where it means nothing), `real_s` the wall time that the run took.
+    `invalid` says why the figures may not be believed although the run came to its end (None: they may).
     Where some step burns CPU on modelled or measured cores, the last pool is named `CORES` and holds them.
     """
 
@@ -130,6 +131,7 @@ class Run:
     driver_cpu_s: float = NEVER
     real_s: float = NEVER
     doubts: tuple[str, ...] = ()
+    invalid: str | None = None
 
 
 @dataclass(slots=True)
@@ -146,6 +148,7 @@ class Recorder:
     attempts: list[tuple[Any, ...]] = field(default_factory=list)
     error_kinds: dict[str, int] = field(default_factory=dict)
     doubts: list[str] = field(default_factory=list)
+    invalid: str | None = None
 
     def offer(self, due_s: float, kind: int, batch: int) -> int:
         """Open the row of the next workflow and return its index; until it ends, it counts as cancelled."""

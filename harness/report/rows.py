@@ -22,6 +22,8 @@ VERDICTS = {
     "none": "no baseline",
 }
 """A report's verdict -> the word for it, in the order in which a summary names them."""
+RECORDED = "recorded"
+"""What is said of a line that asks only to be told."""
 NAMES = frozenset({"scenario", "target"})
 """Columns that hold names given by users and targets, not figures of ours."""
 _LEGEND = {
@@ -191,14 +193,17 @@ def not_held(reports: Iterable[Report]) -> dict[str, tuple[str, ...]]:
 
 
 def sentences(reports: Iterable[Report]) -> tuple[Sentence, ...]:
-    """Why each scenario is not held: the invalid run's reason, then each line that is broken or cannot be told."""
+    """What there is to say: why a scenario is invalid, each line that is not held, each figure asked to be told."""
     said = []
     for report in reports:
         name = _COLUMNS["scenario"](report)
         if not report.valid:
             said.append(Sentence(name, "invalid", visible(str(report.document["status"]).removeprefix("invalid: "))))
-        lines = (line for line in report.document["baseline"]["lines"] if line["verdict"] != "held")
-        said.extend(Sentence(name, VERDICTS[line["verdict"]], visible(line["reason"])) for line in lines)
+        for line in report.document["baseline"]["lines"]:
+            if line["verdict"] != "held":
+                said.append(Sentence(name, VERDICTS[line["verdict"]], visible(line["reason"])))
+            elif line["op"] == RECORDED:
+                said.append(Sentence(name, RECORDED, visible(line["reason"]).replace(f", {RECORDED}", "", 1)))
     return tuple(said)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 from harness.report.model import Report
 from harness.report.rows import (
     NAMES,
+    RECORDED,
     Doubt,
     Sentence,
     Table,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _STYLES = {"held": "green", "broken": "bold red", "invalid": "bold red", "cannot tell": "yellow", "no baseline": "dim"}
+_STYLES |= {RECORDED: "cyan"}
 _GAP = 2
 _MOST_TABLES = 2
 

@@ -91,12 +91,12 @@ def test_async_targets_run_on_the_virtual_clock_without_a_doubt(name: str) -> No
     assert done.doubts == ()
 
 
-def test_a_plain_function_on_the_virtual_clock_is_doubted() -> None:
+def test_a_plain_function_on_the_virtual_clock_makes_the_run_invalid() -> None:
     done = drive(plain_function, clock="virtual")
     assert outcomes(done) == {"succeeded": 3}
-    (doubt,) = done.doubts
-    assert "plain function" in doubt
-    assert "--clock wall" in doubt
+    assert done.invalid is not None
+    assert "plain function" in done.invalid
+    assert "--clock wall" in done.invalid
 
 
 def test_as_many_threads_as_workflows_in_flight() -> None:

@@ -228,7 +228,7 @@ def test_a_pool_never_exhausted_is_judged_as_far_as_the_load_went(op: str, limit
     idle = metrics(pools=(pool(max_utilization=Estimate(0.5), exhausted_at=Estimate(None, doubt="never")),))
     judged = judge("pool_exhausted_at", op, limit, idle)
     assert (judged.verdict, judged.observed) == (verdict, None)
-    assert judged.reason == "pool exhaustion point: not reached with up to 10 in flight"
+    assert judged.reason == "agent pool's exhaustion point (in flight): not reached with up to 10 in flight"
 
 
 @pytest.mark.parametrize(

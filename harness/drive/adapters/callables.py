@@ -12,6 +12,10 @@ from harness.drive.threads import DaemonThreads
 from harness.errors import TargetError
 
 _MOST_THREADS = 1000
+_UNTIMED = (
+    "the target is a plain function run in threads: its waits take real time, which a virtual clock does not count; "
+    "use --clock wall"
+)
 _EXPECTED = "an async function, a function, or an object (or class without arguments) with a method run(workflow)"
 
 
@@ -22,16 +26,12 @@ class Adapted:
         self._call = call
         self._owner = owner
         self._clock = session.clock
+        self._recorder = session.recorder
         self._threads: DaemonThreads | None = None
         if not _is(inspect.iscoroutinefunction, call):
             # the harness's own threads, as many as there can be workflows in flight: asyncio's default executor has
             # min(32, cores + 4), and that limit would be measured instead of the target
             self._threads = DaemonThreads(_MOST_THREADS, "target")
-            if session.clock.virtual:
-                session.recorder.doubts.append(
-                    "the target is a plain function run in threads: its waits take real time, which a virtual clock "
-                    "does not count; use --clock wall"
-                )
 
     async def run(self, workflow: Workflow) -> object:
         """One call."""
@@ -39,7 +39,11 @@ class Adapted:
             return await self._call(workflow)
         result = await self._clock.loop.run_in_executor(self._threads, self._call_here, workflow)
         # a plain function may hand back a coroutine: a lambda around an async function, or a decorated one
-        return await result if inspect.isawaitable(result) else result
+        if inspect.isawaitable(result):
+            return await result
+        if self._clock.virtual:
+            self._recorder.invalid = _UNTIMED
+        return result
 
     def _call_here(self, workflow: Workflow) -> object:
         try:
