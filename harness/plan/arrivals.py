@@ -63,22 +63,34 @@ class Deal:
     blocks: tuple[int, ...]
     _dealt: list[int] = field(default_factory=list)
     _block: int = 0
+    _start: int = 0
 
     def type_of(self, workflow: int) -> int:
         """Index into `scenario.types` of the workflow with this index."""
         while workflow >= len(self._dealt):
-            self._deal_block()
+            self._dealt.extend(self.more().tolist())
         return self._dealt[workflow]
 
-    def _deal_block(self) -> None:
-        size = self.blocks[self._block] if self._block < len(self.blocks) else _BLOCK
-        start = len(self._dealt)
-        sorted_types = np.repeat(np.arange(len(self.weights)), quotas(self.weights, size))
-        luck = uniforms(self.seed, np.arange(start, start + size, dtype=np.uint64), Purpose.DEAL)
-        dealt = np.empty(size, dtype=np.int64)
-        dealt[np.argsort(luck, kind="stable")] = sorted_types
-        self._dealt.extend(dealt.tolist())
-        self._block += 1
+    def more(self) -> NDArray[np.int64]:
+        """Deal the next stretch of whole blocks and return its types, shape (k,); `type_of` will not know them."""
+        size = self._size_of(self._block)
+        count = 1
+        while (count + 1) * size <= _CHUNK and self._size_of(self._block + count) == size:
+            count += 1
+        numbers = np.arange(self._start, self._start + count * size, dtype=np.uint64)
+        self._block += count
+        self._start += count * size
+        counts = quotas(self.weights, size)
+        if max(counts) == size:
+            return np.full(count * size, counts.index(size), dtype=np.int64)
+        luck = uniforms(self.seed, numbers, Purpose.DEAL).reshape(count, size)
+        dealt = np.empty((count, size), dtype=np.int64)
+        sorted_types = np.repeat(np.arange(len(self.weights)), counts)[np.newaxis, :]
+        np.put_along_axis(dealt, np.argsort(luck, axis=1, kind="stable"), sorted_types, axis=1)
+        return dealt.ravel()
+
+    def _size_of(self, block: int) -> int:
+        return self.blocks[block] if block < len(self.blocks) else _BLOCK
 
 
 def quotas(weights: tuple[float, ...], size: int) -> list[int]:
@@ -154,13 +166,18 @@ def _poisson(load: RateLoad, seed: int) -> NDArray[np.float64]:
     table = table_of(Exponential(1 / load.rate_per_s))
     if isinstance(table, float):
         raise TypeError("the exponential distribution has a table")
-    due: list[float] = []
-    now = 0.0
+    due: list[NDArray[np.float64]] = []
+    offered, now = 0, 0.0
     while True:
-        start = len(due)
-        luck = uniforms(seed, np.arange(start, start + _CHUNK, dtype=np.uint64), Purpose.ARRIVAL)
-        for u in luck.tolist():
-            now += table.at(u)
-            if len(due) == load.workflows or (load.duration_s is not None and now >= load.duration_s):
-                return np.array(due)
-            due.append(now)
+        luck = uniforms(seed, np.arange(offered, offered + _CHUNK, dtype=np.uint64), Purpose.ARRIVAL)
+        # accumulate adds one gap after the other, from the left: the same bits as a loop
+        times = np.add.accumulate(np.concatenate([[now], table.all_at(luck)]))[1:]
+        if load.workflows is not None:
+            times = times[: load.workflows - offered]
+        if load.duration_s is not None:
+            times = times[: np.searchsorted(times, load.duration_s)]
+        due.append(times)
+        offered += len(times)
+        if len(times) < _CHUNK:
+            return np.concatenate(due)
+        now = float(times[-1])

@@ -12,6 +12,7 @@ from __future__ import annotations
 import enum
 import functools
 import math
+from collections.abc import Sequence
 from statistics import NormalDist
 
 import numpy as np
@@ -70,10 +71,13 @@ def uniform(key: int, step: int, attempt: int, purpose: int) -> float:
     return (mix((key + (counter + 1) * _ODD) & _MASK) >> 11) * _UNIT
 
 
-def uniforms(seed: int, workflows: NDArray[np.uint64], purpose: int) -> NDArray[np.float64]:
-    """`uniform(workflow_key(seed, w), 0, 0, purpose)` for every w of `workflows`; shape kept, same bits."""
+def uniforms(seed: int, workflows: NDArray[np.uint64], purpose: int, place: int = 0) -> NDArray[np.float64]:
+    """`uniform(workflow_key(seed, w), step, attempt, purpose)` for every w of `workflows`; shape kept, same bits.
+
+    `place` is step and attempt in one: step << 16 | attempt.
+    """
     keys = _mix_array(np.uint64(mix((seed + _GOLDEN) & _MASK)) + (workflows + np.uint64(1)) * np.uint64(_GOLDEN))
-    offset = np.uint64(((purpose + 1) * _ODD) & _MASK)
+    offset = np.uint64((((place << 8 | purpose) + 1) * _ODD) & _MASK)
     return (_mix_array(keys + offset) >> np.uint64(11)).astype(np.float64) * _UNIT
 
 
@@ -98,20 +102,39 @@ class QuantileTable:
 
     def at(self, u: float) -> float:
         """The quantile at probability `u` in [0, 1), a multiple of 2**-53, interpolated linearly within its cell."""
+        return quantile(self._list, 0, u)
+
+    def all_at(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+        """`at` of every element of `u`; shape kept, same bits."""
         x = u * CELLS
-        row = 0
-        if x < EDGE or x > CELLS - EDGE:
-            if x > EDGE:
-                row = DEPTH
-                x = (1.0 - u) * CELLS
-            deepest = row + DEPTH
-            while x < EDGE and row < deepest:
-                x *= EDGE
-                row += 1
-        cell = int(x)
-        k = row * (CELLS + 1) + cell
-        near = self._list[k]
-        return near + (self._list[k + 1] - near) * (x - cell)
+        upper = x > CELLS - EDGE
+        x[upper] = (1.0 - u[upper]) * CELLS
+        row = np.where(upper, DEPTH, 0)
+        for depth in range(DEPTH):
+            deeper = (x < EDGE) & (row == depth + np.where(upper, DEPTH, 0))
+            x[deeper] *= EDGE
+            row[deeper] += 1
+        cell = x.astype(np.int64)
+        near = self.knots[row * (CELLS + 1) + cell]
+        return np.asarray(near + (self.knots[row * (CELLS + 1) + cell + 1] - near) * (x - cell))
+
+
+def quantile(knots: Sequence[float], start: int, u: float) -> float:
+    """`QuantileTable.at` on the table that begins at `start` of `knots`: the one source of every form of it."""
+    x = u * CELLS
+    row = 0
+    if x < EDGE or x > CELLS - EDGE:
+        if x > EDGE:
+            row = DEPTH
+            x = (1.0 - u) * CELLS
+        deepest = row + DEPTH
+        while x < EDGE and row < deepest:
+            x *= EDGE
+            row += 1
+    cell = int(x)
+    k = start + row * (CELLS + 1) + cell
+    near = knots[k]
+    return near + (knots[k + 1] - near) * (x - cell)
 
 
 def table_of(dist: Distribution) -> QuantileTable | float:
