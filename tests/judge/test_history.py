@@ -123,7 +123,7 @@ def test_units_do_not_matter(seed: int, scale: float) -> None:
 
 
 @given(st.lists(st.one_of(st.none(), st.floats(allow_nan=True, allow_infinity=True)), max_size=40))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_any_series_gets_a_history(values: list[float | None]) -> None:
     history = find_steps(values, _commits(len(values)))
     assert history.reason

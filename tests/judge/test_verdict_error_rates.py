@@ -153,3 +153,29 @@ def test_doubled_tail_behind_an_unchanged_median_is_found() -> None:
         metric = MetricSamples(base=base.tolist(), head=head.tolist(), statistic="p99")
         found += judge_each([metric])[0].verdict == "regressed"
     assert found >= 0.9 * comparisons, f"{found} of {comparisons}, seed {seed}"
+
+
+def _clustered_counts(rng: np.random.Generator, shape: tuple[int, int], rate: float, spread: float) -> Side:
+    """Failures out of 400 per run whose rate varies from run to run (beta-binomial), shape (comparisons, runs, 2)."""
+    chance = rng.beta(rate / spread, (1 - rate) / spread, shape)
+    return np.stack([rng.binomial(400, chance), np.full(shape, 400)], axis=2).astype(float)
+
+
+@pytest.mark.parametrize(("rate", "spread"), [(0.02, 1e-6), (0.02, 0.02), (0.3, 0.05), (0.001, 0.01)])
+def test_clustered_failures_alarm_at_most_two_in_a_thousand(rate: float, spread: float) -> None:
+    seed, comparisons = 8100, 1000
+    rng = np.random.default_rng(seed)
+    base, head = (_clustered_counts(rng, (comparisons, 10), rate, spread) for _ in range(2))
+    metrics = [MetricSamples(base=b.tolist(), head=h.tolist(), kind="rate") for b, h in zip(base, head, strict=True)]
+    alarms = sum(verdict.changed for verdict in judge_each(metrics))
+    assert alarms <= binom.isf(0.001, comparisons, 0.002), f"{alarms} of {comparisons}, seed {seed}"
+
+
+def test_a_doubled_failure_rate_is_found() -> None:
+    seed, comparisons = 8200, 200
+    rng = np.random.default_rng(seed)
+    base = _clustered_counts(rng, (comparisons, 20), 0.03, 0.005)
+    head = _clustered_counts(rng, (comparisons, 20), 0.06, 0.005)
+    metrics = [MetricSamples(base=b.tolist(), head=h.tolist(), kind="rate") for b, h in zip(base, head, strict=True)]
+    found = sum(verdict.verdict == "regressed" for verdict in judge_each(metrics))
+    assert found >= 0.9 * comparisons, f"{found} of {comparisons}, seed {seed}"

@@ -75,7 +75,7 @@ values = st.one_of(st.floats(allow_nan=True, allow_infinity=True), st.sampled_fr
 @given(
     base=st.lists(st.lists(values, max_size=4), max_size=14), head=st.lists(st.lists(values, max_size=4), max_size=14)
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_any_data_gets_a_verdict_with_finite_figures(base: list[list[float]], head: list[list[float]]) -> None:
     for kind in ("noisy", "exact", "memory"):
         verdict = judge_metric(base, head, kind=kind)

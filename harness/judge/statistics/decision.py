@@ -47,14 +47,8 @@ class Family:
 
 def decide(metric: MetricSamples, evidence: Evidence, p_adjusted: float, family: Family) -> Verdict:
     """Apply floor, margin and error rates to one metric's evidence."""
-    plan = _plan(metric, evidence.scale, family)
-    word, reason = _word(metric, evidence, p_adjusted, family, plan)
-    low, high = interval(evidence, family.rules.confidence)
-    needed = _runs_needed(evidence, plan, family, p_adjusted) if word == "inconclusive" else None
-    if word == "inconclusive":
-        reason += (
-            f"; {needed} runs a side would settle it" if needed else "; no number of runs like these will settle it"
-        )
+    before, after = evidence.levels
+    word, reason, needed = _settle(metric, evidence, p_adjusted, family)
     return Verdict(
         name=metric.name,
         verdict=word,
@@ -63,10 +57,10 @@ def decide(metric: MetricSamples, evidence: Evidence, p_adjusted: float, family:
         kind=metric.kind,
         statistic=metric.statistic,
         effect=_effect(evidence.shift, evidence.scale),
-        interval=(_effect(low, evidence.scale), _effect(high, evidence.scale)),
+        interval=_interval(evidence, family.rules.confidence),
         confidence=family.rules.confidence,
-        base_value=evidence.levels[0],
-        head_value=evidence.levels[1],
+        base_value=before,
+        head_value=after,
         n_base=evidence.n[0],
         n_head=evidence.n[1],
         n_effective=evidence.n_effective,
@@ -78,6 +72,24 @@ def decide(metric: MetricSamples, evidence: Evidence, p_adjusted: float, family:
         seed=family.seed,
         notes=evidence.notes,
     )
+
+
+def _settle(
+    metric: MetricSamples, evidence: Evidence, p_adjusted: float, family: Family
+) -> tuple[Word, str, int | None]:
+    """The word, its reason, and for `inconclusive` the runs a side that would settle it."""
+    plan = _plan(metric, evidence.scale, family)
+    word, reason = _word(metric, evidence, p_adjusted, family, plan)
+    if word != "inconclusive":
+        return word, reason, None
+    needed = _runs_needed(evidence, plan, family, p_adjusted)
+    advice = f"{needed} runs a side would settle it" if needed else "no number of runs like these will settle it"
+    return word, f"{reason}; {advice}", needed
+
+
+def _interval(evidence: Evidence, confidence: float) -> tuple[float, float]:
+    low, high = interval(evidence, confidence)
+    return _effect(low, evidence.scale), _effect(high, evidence.scale)
 
 
 def _plan(metric: MetricSamples, scale: str, family: Family) -> Plan:

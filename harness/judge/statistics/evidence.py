@@ -1,18 +1,17 @@
 """From processes to a shift, its error and its p value, for many metrics of one shape at once."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from scipy.special import ndtri, stdtr, stdtrit
+from scipy.special import stdtr, stdtrit
 
-from harness.judge.statistics import dependence, location, ranks
-from harness.judge.statistics.replicates import Bools, Floats, Indices, aligned_differences, per_process, quantile_of
+from harness.judge.statistics import dependence, location, ranks, rounds
+from harness.judge.statistics.replicates import Bools, Floats, Indices, per_process
 from harness.judge.statistics.screening import Screened
 
 FEWEST = 4
 """Processes a side below which nothing is concluded."""
-_PAIR_FROM = 10
-_PAIR_LEVEL = 0.005
 _NOTHING = 1e-12
 _DWARFED = 1e-9
 """A level this much smaller than the largest process is no yardstick: shares of it would overflow when squared."""
@@ -72,7 +71,7 @@ def gather(group: list[Prepared]) -> list[Evidence]:
     """Evidence for metrics alike in their numbers of processes (2 or more a side), pairing and ordering."""
     base, head = np.array([p.base for p in group]), np.array([p.head for p in group])
     asked, ordered = group[0].screened.paired, group[0].screened.metric.ordered
-    together = _moves_together(base, head, ordered) if asked is None else np.full(len(group), asked)
+    together = rounds.moves_together(base, head, ordered) if asked is None else np.full(len(group), asked)
     found: dict[int, Evidence] = {}
     for pair in (False, True):
         rows = np.flatnonzero(together == pair)
@@ -81,85 +80,76 @@ def gather(group: list[Prepared]) -> list[Evidence]:
     return [found[k] for k in range(len(group))]
 
 
-def _moves_together(base: Floats, head: Floats, ordered: bool) -> Bools:
-    """Rounds whose changes from one to the next agree on both sides were run side by side.
+class _Tested(NamedTuple):
+    """What the tests of one shape say, each array of shape (metrics,)."""
 
-    Changes, not levels: two unrelated drifts correlate by chance far more often than their changes do.
-    """
-    n = base.shape[1]
-    if n != head.shape[1] or n < _PAIR_FROM or not ordered:
-        return np.zeros(len(base), dtype=bool)
-    a, b = np.diff(base, axis=1), np.diff(head, axis=1)
-    a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
-    size = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
-    r = np.divide((a * b).sum(axis=1), size, out=np.zeros(len(base)), where=size > 0)
-    return np.asarray(r > np.tanh(ndtri(1 - _PAIR_LEVEL) * np.sqrt(1.5 / (n - 3))))
+    where: location.Location
+    cost: dependence.Dependence
+    separated: Floats
+    separable: float
+    aligned: Bools
 
 
 def _side_by_side(group: list[Prepared], rows: Indices, base: Floats, head: Floats, pair: bool) -> list[Evidence]:
-    base, head = base[rows], head[rows]
     chosen = [group[k] for k in rows]
-    n, m = base.shape[1], head.shape[1]
-    ordered = chosen[0].screened.metric.ordered
-    if pair:
-        rounds, aligned = _rounds(chosen, head - base)
-        where = location.paired(rounds)
-        separated = np.minimum(ranks.signed_rank_p(rounds), ranks.sign_p(rounds))
-        cost = dependence.dependence(rounds) if ordered else dependence.independent(len(rows))
-    else:
-        aligned = np.zeros(len(rows), dtype=bool)
-        where, separated = location.unpaired(base, head), ranks.rank_sum_p(base, head)
-        cost = dependence.dependence(base, head) if ordered else dependence.independent(len(rows))
-    smallest = ranks.signed_rank_smallest(n) if pair else ranks.rank_sum_smallest(n, m)
+    sides = base[rows], head[rows]
+    n, m = sides[0].shape[1], sides[1].shape[1]
+    tested = _tested_paired(chosen, sides[1] - sides[0]) if pair else _tested_apart(chosen, *sides)
     session = 2 * np.array([p.screened.metric.session_noise for p in chosen]) ** 2
-    variance, unseen = _run_variance(where, cost.inflation, n, m, pair)
-    error, freedom = _total(variance, session, where.freedom * np.where(unseen, 1.0, cost.freedom))
-    t = np.divide(np.abs(where.shift), error, out=np.zeros(len(rows)), where=error > 0)
-    p = 2 * stdtr(freedom, -t)
-    per_run = variance * (n if pair else 2 / (1 / n + 1 / m))
+    variance, unseen = _run_variance(tested.where, tested.cost.inflation, n, m, pair)
+    freedom = tested.where.freedom * np.where(unseen, 1.0, tested.cost.freedom)
+    error, freedom = _total(variance, session, freedom)
+    t = np.divide(np.abs(tested.where.shift), error, out=np.zeros(len(rows)), where=error > 0)
+    numbers = np.stack([error, freedom, 2 * stdtr(freedom, -t), variance * _runs(n, m, pair), session])
     return [
-        Evidence(
-            scale=prepared.scale,
-            shift=float(where.shift[k]),
-            error=float(error[k]),
-            freedom=float(freedom[k]),
-            p=float(p[k]),
-            separated=float(separated[k]),
-            separable=smallest,
-            run_variance=float(per_run[k]),
-            session_variance=float(session[k]),
-            n=(n, m),
-            n_effective=float(min(n, m) / cost.inflation[k]),
-            paired=pair,
-            levels=prepared.levels,
-            method=_method(pair, bool(where.ranked[k]), bool(aligned[k]), ordered),
-            notes=(*prepared.screened.notes, *([_UNSEEN] if unseen[k] else [])),
-        )
+        _record(prepared, tested, k, numbers=numbers[:, k].tolist(), n=(n, m), pair=pair, unseen=bool(unseen[k]))
         for k, prepared in enumerate(chosen)
     ]
 
 
-def _rounds(chosen: list[Prepared], differences: Floats) -> tuple[Floats, Bools]:
-    """Head minus base per round; for medians, time-aligned block by block wherever that is the sharper of the two."""
-    aligned = np.zeros(len(chosen), dtype=bool)
-    finer = {k: found for k, prepared in enumerate(chosen) if (found := _aligned(prepared)) is not None}
-    if not finer:
-        return differences, aligned
-    rows, blocks = np.array(list(finer)), np.array(list(finer.values()))
-    sharper = location.paired(blocks).error < location.paired(differences[rows]).error
-    aligned[rows[sharper]] = True
-    rounds = differences.copy()
-    rounds[rows[sharper]] = blocks[sharper]
-    return rounds, aligned
+def _tested_paired(chosen: list[Prepared], differences: Floats) -> _Tested:
+    found, aligned = rounds.sharpest([(p.screened, p.scale) for p in chosen], differences)
+    ordered = chosen[0].screened.metric.ordered
+    cost = dependence.dependence(found) if ordered else dependence.independent(len(chosen))
+    separated = np.minimum(ranks.signed_rank_p(found), ranks.sign_p(found))
+    return _Tested(location.paired(found), cost, separated, ranks.signed_rank_smallest(found.shape[1]), aligned)
 
 
-def _aligned(prepared: Prepared) -> Floats | None:
-    base, head, metric = prepared.screened.base, prepared.screened.head, prepared.screened.metric
-    if quantile_of(metric.statistic) != 0.5 or prepared.scale != "log":
-        return None
-    if min(min(values) for values in (*base, *head)) <= 0:
-        return None
-    return aligned_differences(base, head)
+def _tested_apart(chosen: list[Prepared], base: Floats, head: Floats) -> _Tested:
+    ordered = chosen[0].screened.metric.ordered
+    cost = dependence.dependence(base, head) if ordered else dependence.independent(len(chosen))
+    smallest = ranks.rank_sum_smallest(base.shape[1], head.shape[1])
+    never = np.zeros(len(chosen), dtype=bool)
+    return _Tested(location.unpaired(base, head), cost, ranks.rank_sum_p(base, head), smallest, never)
+
+
+def _record(
+    prepared: Prepared, tested: _Tested, k: int, *, numbers: list[float], n: tuple[int, int], pair: bool, unseen: bool
+) -> Evidence:
+    error, freedom, p, run_variance, session = numbers
+    ordered = prepared.screened.metric.ordered
+    return Evidence(
+        scale=prepared.scale,
+        shift=float(tested.where.shift[k]),
+        error=error,
+        freedom=freedom,
+        p=p,
+        separated=float(tested.separated[k]),
+        separable=tested.separable,
+        run_variance=run_variance,
+        session_variance=session,
+        n=n,
+        n_effective=float(min(n) / tested.cost.inflation[k]),
+        paired=pair,
+        levels=prepared.levels,
+        method=_method(pair, bool(tested.where.ranked[k]), bool(tested.aligned[k]), ordered),
+        notes=(*prepared.screened.notes, *([_UNSEEN] if unseen else [])),
+    )
+
+
+def _runs(n: int, m: int, pair: bool) -> float:
+    """Runs a side that would give this variance if both sides had equally many."""
+    return n if pair else 2 / (1 / n + 1 / m)
 
 
 _UNSEEN = "no side varies: the noise is taken as that of rounding to steps as large as the difference"
@@ -168,7 +158,7 @@ _UNSEEN = "no side varies: the noise is taken as that of rounding to steps as la
 def _run_variance(where: location.Location, inflation: Floats, n: int, m: int, pair: bool) -> tuple[Floats, Bools]:
     """Variance of the shift from run to run. Constant sides hide their noise under the metric's resolution."""
     unseen = (where.error < _NOTHING) & (np.abs(where.shift) > _NOTHING)
-    runs = n if pair else 1 / (1 / n + 1 / m)
+    runs = _runs(n, m, pair) if pair else _runs(n, m, pair) / 2
     return np.where(unseen, where.shift**2 / 12 / runs, where.error**2 * inflation), unseen
 
 

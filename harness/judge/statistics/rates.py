@@ -38,35 +38,46 @@ def rate_evidence(screened: Screened) -> Evidence:
     trials count as empty. The shift is the difference of the proportions.
     """
     base, head = _side(screened.base), _side(screened.head)
-    dispersion, freedom = _dispersion(base, head)
-    variance, null_variance = _variances(base, head)
-    shift = head.proportion - base.proportion
-    clustered = dispersion > _ABOUT_ONE or chdtrc(freedom, dispersion * freedom) < _NOT_CLUSTERED
-    factor = max(dispersion, 1.0)
-    if clustered:
-        t = abs(shift) / np.sqrt(factor * null_variance) if null_variance > 0 else 0.0
-        p, method = 2 * float(stdtr(freedom, -t)), f"quasi-binomial t, dispersion {factor:.2g}"
-    else:
-        p, method = _fisher(base, head), "Fisher exact, dispersion about 1"
+    test = _test(base, head)
     n, m = len(base.counts), len(head.counts)
+    variance = test.factor * _variances(base, head)[0]
     session = 2 * (screened.metric.session_noise * (base.proportion + head.proportion) / 2) ** 2
     return Evidence(
         scale="points",
-        shift=shift,
-        error=float(np.sqrt(factor * variance + session)),
-        freedom=freedom,
-        p=p,
+        shift=head.proportion - base.proportion,
+        error=float(np.sqrt(variance + session)),
+        freedom=test.freedom,
+        p=test.p,
         separated=_rank_p(base, head),
         separable=ranks.rank_sum_smallest(n, m),
-        run_variance=factor * variance * 2 / (1 / n + 1 / m),
+        run_variance=variance * 2 / (1 / n + 1 / m),
         session_variance=session,
         n=(n, m),
-        n_effective=min(n, m) / factor,
+        n_effective=min(n, m) / test.factor,
         paired=False,
         levels=(base.proportion, head.proportion),
-        method=f"{method} with rank-sum guard",
+        method=f"{test.method} with rank-sum guard",
         notes=tuple(screened.notes),
     )
+
+
+class _Test(NamedTuple):
+    p: float
+    factor: float
+    """Dispersion, at least 1."""
+    freedom: float
+    method: str
+
+
+def _test(base: _Side, head: _Side) -> _Test:
+    dispersion, freedom = _dispersion(base, head)
+    factor = max(dispersion, 1.0)
+    clustered = dispersion > _ABOUT_ONE or chdtrc(freedom, dispersion * freedom) < _NOT_CLUSTERED
+    if not clustered:
+        return _Test(_fisher(base, head), factor, freedom, "Fisher exact, dispersion about 1")
+    null = factor * _variances(base, head)[1]
+    t = abs(head.proportion - base.proportion) / np.sqrt(null) if null > 0 else 0.0
+    return _Test(2 * float(stdtr(freedom, -t)), factor, freedom, f"quasi-binomial t, dispersion {factor:.2g}")
 
 
 def _side(processes: Processes) -> _Side:
@@ -88,7 +99,7 @@ def _dispersion(base: _Side, head: _Side) -> tuple[float, float]:
         if side.proportion not in (0.0, 1.0):
             chi += float(((side.counts - expected) ** 2 / variance).sum())
             freedom += len(side.counts) - 1
-    return (chi / freedom, freedom) if freedom else (1.0, float(len(base.counts) + len(head.counts) - 2))
+    return (chi / freedom, freedom) if freedom else (1.0, max(len(base.counts) + len(head.counts) - 2.0, 1.0))
 
 
 def _variances(base: _Side, head: _Side) -> tuple[float, float]:

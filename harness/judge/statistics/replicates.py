@@ -10,10 +10,6 @@ Floats: TypeAlias = NDArray[np.float64]
 Indices: TypeAlias = NDArray[np.intp]
 Bools: TypeAlias = NDArray[np.bool_]
 
-_BLOCK = 20
-"""Values in a block at least: enough for its median to be about as sharp as its share of the round."""
-_BLOCKS_AT_LEAST = 3
-_BLOCKS_AT_MOST = 10
 _NAMED_QUANTILES = {"min": 0.0, "median": 0.5, "max": 1.0}
 
 
@@ -45,29 +41,6 @@ def per_process(processes: Sequence[Sequence[float]], statistic: str) -> Floats:
     if len({len(values) for values in processes}) == 1:
         return _reduce(np.asarray(processes, dtype=np.float64), statistic)
     return np.array([_reduce(np.asarray([values], dtype=np.float64), statistic)[0] for values in processes])
-
-
-def aligned_differences(base: Sequence[Sequence[float]], head: Sequence[Sequence[float]]) -> Floats | None:
-    """Log ratio of each round's medians, taken block by block in time, shape (rounds,); None if rounds are too short.
-
-    Each round's values, in the order they were measured, are cut into as many blocks on one side as on the other, and
-    the median over the blocks of the ratio of their medians is taken: where the two sides of a round ran interleaved, a
-    disturbance hits the same block of both, or is outvoted. All values must be positive.
-    """
-    shortest = min(len(values) for values in (*base, *head))
-    blocks = min(shortest // _BLOCK, _BLOCKS_AT_MOST)
-    if blocks < _BLOCKS_AT_LEAST:
-        return None
-    ratios = [_block_medians(h, blocks) - _block_medians(b, blocks) for b, h in zip(base, head, strict=True)]
-    return np.array([np.median(ratio) for ratio in ratios])
-
-
-def _block_medians(values: Sequence[float], blocks: int) -> Floats:
-    """Log median of each of `blocks` consecutive stretches of nearly equal length."""
-    data = np.log(np.asarray(values, dtype=np.float64))
-    if len(data) % blocks == 0:
-        return np.asarray(np.median(data.reshape(blocks, -1), axis=1))
-    return np.array([np.median(part) for part in np.array_split(data, blocks)])
 
 
 def values_needed(statistic: str) -> int:
