@@ -30,7 +30,7 @@ from harness.measure.summary import (
 )
 from harness.measure.throughput import throughput_metrics
 from harness.measure.timeline import in_flight
-from harness.scenario.model import ClosedLoad, Scenario
+from harness.scenario.model import Scenario
 
 __all__ = [
     "Estimate",
@@ -68,7 +68,7 @@ def summarise(scenario: Scenario, runs: Sequence[Run]) -> MultiAgentLoadMetrics:
         success_rate=estimates.share(int(counts[Outcome.SUCCEEDED]), offered),
         error_rate=estimates.share(sum(int(counts[outcome]) for outcome in _ERRORS), offered),
         rejection_rate=estimates.share(int(counts[Outcome.REJECTED]), offered),
-        concurrent_workflows=max((_concurrent(scenario, run) for run in runs), default=0),
+        concurrent_workflows=max((in_flight(run.workflows).largest() for run in runs), default=0),
         makespan=estimates.median((run.ended_s for run in runs), "no run"),
         attempts_per_workflow=_attempts_per_workflow(runs, attempts, observable),
         latency=latency_metrics(runs, ordered, attempts, observable),
@@ -109,16 +109,6 @@ def _errors(runs: Sequence[Run]) -> dict[str, int]:
             if count:
                 errors[kind] = errors.get(kind, 0) + int(count)
     return dict(sorted(errors.items(), key=lambda item: (-item[1], item[0])))
-
-
-def _concurrent(scenario: Scenario, run: Run) -> int:
-    """Largest number in flight.
-
-    A closed load replaces a workflow when it has ended, so never has more in flight than declared; where workflows take
-    no time, their columns alone cannot tell.
-    """
-    largest = in_flight(run.workflows).largest()
-    return min(largest, scenario.load.in_flight) if isinstance(scenario.load, ClosedLoad) else largest
 
 
 def _attempts_per_workflow(runs: Sequence[Run], attempts: Sequence[AgentAttempts], observable: bool) -> Estimate:

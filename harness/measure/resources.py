@@ -73,7 +73,7 @@ class ResourceMonitor:
     - `uss_b` is measured once a second (less often where that is slow), NaN in between.
     - `rss_peak_b` is the true peak of a process without children, from the kernel's high-water mark, once the mark has
       risen since the start; NaN before that, and where the system has none. The mark cannot be reset without taking it
-      from others, so a peak below an earlier one is known from samples only.
+      from others, so a peak below an earlier one (of the process, or of who executed it) is known from samples only.
     - `loop_lag_s` is the largest lag of the loop since the last sample (beats every `interval_s` / 2), `tasks` the
       number of live tasks as counted by the loop itself.
     - `gc_collections`, `gc_pause_s` count since `start()`.

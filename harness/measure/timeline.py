@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.measure.record import Floats, Ints, Outcome, WorkflowColumns
+from harness.measure.record import Floats, Ints, WorkflowColumns
 
 
 def ascending(values: Floats) -> Floats:
@@ -43,22 +43,21 @@ def _elapsed(ordered_s: Floats, edges_s: Floats) -> Floats:
 class InFlight:
     """Who is in flight when: started, and not yet finished. Built by `in_flight`; arrays are ordered for searching.
 
-    At equal times what finishes leaves before what starts comes, and workflows start by their index. Of those that end
-    at the very instant of their start, the rejected ones have left when the next index starts (they are turned away
-    before anything else runs), the others are still there.
+    At equal times what finishes leaves before what starts comes, and workflows start by their index. One that ends at
+    the very instant of its start (rejected at once, or with nothing to do) has left when the next index starts.
     """
 
     started_s: Floats
     finished_s: Floats
     instant_s: Floats
     position: Ints
-    turned_away_before: Ints
+    instants_before: Ints
     start_of: Floats
 
     def largest(self) -> int:
         """The largest number in flight, which is reached at a start."""
         here = np.arange(len(self.started_s))
-        left = self._left(self.started_s) + self._turned_away(self.started_s, here)
+        left = self._left(self.started_s) + self._came_and_went(self.started_s, here)
         return int((here + 1 - left).max(initial=0))
 
     def at(self, time_s: Floats, workflow: Ints) -> Ints:
@@ -66,16 +65,16 @@ class InFlight:
         at_start = self.start_of[workflow] == time_s
         here = self.position[workflow]
         came = np.where(at_start, here + 1, np.searchsorted(self.started_s, time_s, side="left"))
-        return np.asarray(came - self._left(time_s) - np.where(at_start, self._turned_away(time_s, here), 0))
+        return np.asarray(came - self._left(time_s) - np.where(at_start, self._came_and_went(time_s, here), 0))
 
     def _left(self, time_s: Floats) -> Ints:
         """Finished by `time_s`, without those that started at that very instant."""
         return np.asarray(np.searchsorted(self.finished_s, time_s, side="right") - _equal(self.instant_s, time_s))
 
-    def _turned_away(self, time_s: Floats, position: Ints) -> Ints:
-        """Rejected at once among those that started at `time_s` before `position`."""
+    def _came_and_went(self, time_s: Floats, position: Ints) -> Ints:
+        """Those before `position` that started and ended at `time_s`."""
         first = np.searchsorted(self.started_s, time_s, side="left")
-        return np.asarray(self.turned_away_before[position] - self.turned_away_before[first])
+        return np.asarray(self.instants_before[position] - self.instants_before[first])
 
 
 def in_flight(workflows: WorkflowColumns) -> InFlight:
@@ -86,13 +85,12 @@ def in_flight(workflows: WorkflowColumns) -> InFlight:
     position = np.full(len(started), -1, dtype=np.int64)
     position[order] = np.arange(len(order))
     instant = started[order] == finished[order]
-    turned_away = instant & (workflows.outcome[order] == Outcome.REJECTED)
     return InFlight(
         started_s=started[order],
         finished_s=np.sort(finished[order]),  # NaN sorts last: it has not finished by any time
         instant_s=started[order][instant],
         position=position,
-        turned_away_before=np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(turned_away))),
+        instants_before=np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(instant))),
         start_of=started,
     )
 

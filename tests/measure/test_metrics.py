@@ -92,9 +92,11 @@ def test_error_kinds_are_counted_the_most_frequent_first() -> None:
     assert list(errors.items()) == [("often", 4), ("other", 1), ("rare", 1)]
 
 
-def test_in_flight_of_a_closed_load_is_never_above_what_it_keeps() -> None:
+def test_workflows_that_take_no_time_are_never_in_flight_together() -> None:
     instant = run(workflows([(0, 0, 0, OK)] * 100), ended_s=0.0)
-    assert summarise(scenario(ClosedLoad(10, workflows=100)), [instant]).concurrent_workflows == 10
+    assert summarise(scenario(ClosedLoad(10, workflows=100)), [instant]).concurrent_workflows == 1
+    rows = [(0, 0, 0, OK), (0, 0, 2, OK), (0, 0, 0, REJECTED), (0, 0, 2, OK), (2, 2, 2, OK), (2, 2, 3, OK)]
+    assert summarise(scenario(), [run(workflows(rows))]).concurrent_workflows == 2
 
 
 def test_in_flight_of_a_run_that_was_cut_off() -> None:

@@ -67,8 +67,7 @@ def test_pool_figures_are_those_of_a_replay_event_by_event(
 @given(pool=pools, load=loads)
 def test_the_largest_number_in_flight_is_that_of_a_replay(pool: Pool, load: list[tuple[float, list[float]]]) -> None:
     ordered = sorted(load, key=lambda one: one[0])
-    lasting = [(due, [max(0.25, service) for service in services]) for due, services in ordered]
-    replay = Replay(pool, None, [Flight(k, due, services) for k, (due, services) in enumerate(lasting)])
+    replay = Replay(pool, None, [Flight(k, due, services) for k, (due, services) in enumerate(ordered)])
     assert summarise(scenario_for(pool), [replay.play()]).concurrent_workflows == replay.truth.concurrent
 
 
