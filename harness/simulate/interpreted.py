@@ -1,0 +1,102 @@
+"""The kernel as it is, on lists: nothing to compile, nothing to install; it starts at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from harness.measure.histogram import BUCKETS
+from harness.measure.record import AttemptColumns, WorkflowColumns
+from harness.plan.arrivals import Plan
+from harness.simulate import kernel
+from harness.simulate.feed import Stretch, luck_of
+from harness.simulate.records import Job, Sim
+from harness.simulate.setting import Setting
+
+STRETCH = 1024
+"""Workflows to be fed at a time."""
+
+_MORE_JOBS = 64
+
+
+class Interpreted:
+    """One run of the kernel on lists; see `simulator.Form`."""
+
+    stretch = STRETCH
+
+    def __init__(self, plan: Plan, setting: Setting, streaming: bool) -> None:
+        self._plan = plan
+        setting.world.streaming = int(streaming)
+        self.sim = Sim(
+            worlds=[setting.world],
+            jobs=[],
+            pools=setting.pools,
+            steps=setting.steps,
+            firsts=setting.firsts,
+            sizes=setting.sizes,
+            due=[],
+            batch=[],
+            kinds=[],
+            luck=None,
+            tables=setting.tables,
+            calendar=[],
+            rows=[],
+            flows=[],
+            outcomes=[0] * 5,
+            errors=[0] * (len(setting.error_kinds) + 1),
+            buckets=[0] * (BUCKETS if streaming else 0),
+        )
+
+    def run(self) -> int:
+        """See `kernel.run`."""
+        return kernel.run(self.sim)
+
+    def feed(self, stretch: Stretch) -> None:
+        """Give the kernel its next input."""
+        world = self.sim.worlds[0]
+        self.sim = self.sim._replace(
+            kinds=stretch.kinds.tolist(),
+            due=stretch.due_s.tolist(),
+            batch=stretch.batch.tolist(),
+            luck=luck_of(self._plan, stretch),
+        )
+        world.base = stretch.base
+        world.known = stretch.base + len(stretch.kinds)
+        if not world.streaming:
+            self.sim.flows.extend([None] * len(stretch.kinds))
+
+    def make_room(self, _need: int) -> None:
+        """Only jobs can run out: all else is a list that grows by itself."""
+        world, jobs = self.sim.worlds[0], self.sim.jobs
+        for _ in range(_MORE_JOBS):
+            jobs.append(Job(slot=len(jobs), next_ready=world.free))
+            world.free = jobs[-1].slot
+
+    def workflow_columns(self) -> WorkflowColumns:
+        """What became of the workflows; errors by the kernel's own codes."""
+        due, started, finished, outcome, kind, error, batch = _columns(self.sim.flows[: self.sim.worlds[0].offered], 7)
+        return WorkflowColumns(
+            due_s=np.array(due, dtype=np.float64),
+            started_s=np.array(started, dtype=np.float64),
+            finished_s=np.array(finished, dtype=np.float64),
+            outcome=np.array(outcome, dtype=np.int64),
+            type=np.array(kind, dtype=np.int64),
+            error=np.array(error, dtype=np.int64),
+            batch=np.array(batch, dtype=np.int64),
+        )
+
+    def attempt_columns(self) -> AttemptColumns:
+        """The attempts, in the order in which they ended; errors by the kernel's own codes."""
+        names = AttemptColumns.__slots__
+        columns = zip(names, _columns(self.sim.rows, len(names)), strict=True)
+        arrays: dict[str, Any] = {name: np.array(column, dtype=_dtype(name)) for name, column in columns}
+        return AttemptColumns(**arrays)
+
+
+def _dtype(name: str) -> type[np.float64] | type[np.int64]:
+    return np.float64 if name.endswith("_s") else np.int64
+
+
+def _columns(rows: list[tuple[float, ...]], count: int) -> list[tuple[float, ...]]:
+    return list(zip(*rows, strict=True)) or [()] * count

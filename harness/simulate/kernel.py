@@ -1,0 +1,129 @@
+"""The discrete-event kernel: the fast twin of the built-in orchestrator on the virtual loop.
+
+One timer fires at a time, and everything it sets off runs to quiescence before the next: offers first, then ready jobs,
+first come first served. Between any two of these steps the whole state is in the records, so `run` can come back for
+room or input and be called again. This source runs as it is, and compiled (`compiled.py`).
+"""
+
+from __future__ import annotations
+
+from harness.simulate.passage import pass_core_on, resume
+from harness.simulate.primitives import pop
+from harness.simulate.queues import come_home, leave, next_ready, wake
+from harness.simulate.records import (
+    BURNING,
+    CANCELLED,
+    DEADLINE,
+    DONE,
+    EXPIRED,
+    NEEDS_EVENTS,
+    NEEDS_INPUT,
+    NEEDS_JOBS,
+    NEEDS_ROWS,
+    POOL,
+    QUEUED,
+    RESULT,
+    SOURCE,
+    SWEEP,
+    Job,
+    Sim,
+    World,
+)
+from harness.simulate.sources import arrive, offer_next
+from harness.simulate.timers import expire_waiter, rank_of, set_timer
+
+EVENT_MARGIN = 16
+"""No single step of the loop sets as many timers."""
+
+
+def run(sim: Sim) -> int:
+    """Run until the load has ended (`DONE`) or until something is needed; then it may be called again."""
+    world = sim.worlds[0]
+    while True:
+        if world.events + EVENT_MARGIN > world.event_room:
+            return NEEDS_EVENTS
+        if world.offering > 0:
+            if world.offered >= world.known and not (world.law == 0 and world.offered == world.total):
+                return NEEDS_INPUT
+            if world.free < 0:
+                return NEEDS_JOBS
+            offer_next(sim, world)
+        elif world.ready_head >= 0:
+            if world.rows + world.row_margin > world.row_room:
+                return NEEDS_ROWS
+            resume(sim, world, next_ready(sim, world))
+        elif world.in_flight == 0 and (world.exhausted or world.stopping):
+            return DONE
+        else:
+            fire(sim, world)
+
+
+def fire(sim: Sim, world: World) -> None:
+    """Let the next timer fire; past the run's limit, stop."""
+    when_s, order, target, token = pop(sim, world)
+    if when_s > world.limit_s:
+        stop(sim, world)
+        return
+    world.now = when_s
+    world.fired += 1
+    if target >= 0:
+        job = sim.jobs[target]
+        if job.token == token:
+            wake_by_timer(sim, world, job, rank_of(order))
+    elif target == SOURCE:
+        arrive(sim, world)
+    elif target == SWEEP:
+        sweep(sim, world)
+    else:
+        expire_waiter(sim, world, POOL - target, order)
+
+
+def wake_by_timer(sim: Sim, world: World, job: Job, rank: int) -> None:
+    """A job's own timer fired: its work is done, or its attempt has run out of time."""
+    if rank == DEADLINE:
+        wake(sim, world, job, EXPIRED)
+        return
+    wake(sim, world, job, RESULT)
+    if job.state == BURNING:
+        job.burn_released_s = world.now
+        pass_core_on(sim, world)
+
+
+def sweep(sim: Sim, world: World) -> None:
+    """Cancel every workflow past its timeout, and come back when the oldest one left reaches its own.
+
+    Workflows have one timeout and start in order, so the oldest is always the first to run out of time.
+    """
+    while world.oldest >= 0:
+        job = sim.jobs[world.oldest]
+        deadline_s = job.started_s + world.timeout_s
+        if deadline_s > world.now:
+            set_timer(sim, world, deadline_s, DEADLINE, SWEEP, 0)
+            return
+        job.overdue = 1
+        come_home(sim, world, job)
+        cancel(sim, world, job)
+    world.sweeping = 0
+
+
+def cancel(sim: Sim, world: World, job: Job) -> None:
+    """Wake a waiting job with its cancellation.
+
+    It leaves an agent's queue at once, but a core's only when it runs: until then a core may still be given to it,
+    and it will give it back.
+    """
+    if job.state == QUEUED:
+        leave(sim, sim.pools[sim.steps[job.step].pool], job)
+    wake(sim, world, job, CANCELLED)
+
+
+def stop(sim: Sim, world: World) -> None:
+    """The run's time is up: cancel what is in flight, in the order in which it started."""
+    world.now = world.limit_s
+    world.stopping = 1
+    world.offering = 0
+    slot = world.oldest
+    while slot >= 0:
+        job = sim.jobs[slot]
+        slot = job.younger
+        cancel(sim, world, job)

@@ -1,0 +1,260 @@
+"""A job's passage through its program: request an agent, serve, burn, check, end the attempt, perhaps try again.
+
+`resume` is one turn of a workflow's task: it runs until the job has to wait for something. Each phase is a small
+function that returns the next phase. The readable definition is `drive/orchestrator.py`; an equal instant is an equal
+order here and there.
+"""
+
+from __future__ import annotations
+
+import math
+
+from harness.measure.record import Outcome
+from harness.plan.draws import Purpose
+from harness.simulate.endings import end_workflow, note_attempt, note_burn
+from harness.simulate.primitives import chance, drawn_s
+from harness.simulate.queues import join, leave, set_out, wake
+from harness.simulate.records import (
+    BACKING_OFF,
+    BURNING,
+    DEADLINE,
+    EXPIRED,
+    NEW,
+    QUEUED,
+    RESULT,
+    WAITING,
+    WORK,
+    Job,
+    Pool,
+    Sim,
+    World,
+)
+from harness.simulate.timers import bound_workflow, queue_up, set_timer, work_until
+
+SUSPENDED, REQUEST, SERVE, BURN, CHECK, END = range(6)
+
+# plain numbers: what is compiled knows no enumerations
+_SUCCEEDED = int(Outcome.SUCCEEDED)
+_FAILED = int(Outcome.FAILED)
+_TIMED_OUT = int(Outcome.TIMED_OUT)
+_REJECTED = int(Outcome.REJECTED)
+_CANCELLED = int(Outcome.CANCELLED)
+_WAIT = int(Purpose.WAIT)
+_BURN = int(Purpose.BURN)
+_FAIL = int(Purpose.FAIL)
+_JITTER = int(Purpose.JITTER)
+
+
+def resume(sim: Sim, world: World, job: Job) -> None:
+    """Let a job that was woken run until it waits again."""
+    phase = learn(sim, world, job)
+    while phase != SUSPENDED:
+        if phase == REQUEST:
+            phase = request(sim, world, job)
+        elif phase == SERVE:
+            phase = serve(sim, world, job)
+        elif phase == BURN:
+            phase = burn(sim, world, job)
+        elif phase == CHECK:
+            phase = check(sim, world, job)
+        else:
+            phase = end_attempt(sim, world, job)
+
+
+def learn(sim: Sim, world: World, job: Job) -> int:
+    """What a job does first with what woke it."""
+    job.token += 1
+    state = job.state
+    if state == BURNING:
+        return end_burn(sim, world, job)
+    if state == NEW:
+        return start(sim, world, job)
+    if job.news == RESULT:
+        if state == WAITING:
+            return BURN
+        if state == QUEUED:
+            job.busy = sim.pools[sim.steps[job.step].pool].busy
+            return SERVE
+        job.attempt += 1
+        return REQUEST
+    return give_in(sim, world, job)
+
+
+def give_in(sim: Sim, world: World, job: Job) -> int:
+    """A job that waited in vain ends its attempt; one that was backing off has none."""
+    if job.state == BACKING_OFF:
+        end_workflow(sim, world, job, _CANCELLED, -1)
+        return SUSPENDED
+    job.ended = _CANCELLED
+    job.error = -1
+    if job.news == EXPIRED:
+        job.ended = _TIMED_OUT
+        if job.state == QUEUED:
+            job.error = world.cores + sim.steps[job.step].pool
+        else:
+            job.error = world.step_timeouts + job.step
+    return END
+
+
+def start(sim: Sim, world: World, job: Job) -> int:
+    """The first turn of a workflow."""
+    job.started_s = world.now
+    set_out(sim, world, job)
+    bound_workflow(sim, world, job)
+    return REQUEST
+
+
+def request(sim: Sim, world: World, job: Job) -> int:
+    """Ask the step's pool for an agent."""
+    index = sim.steps[job.step].pool
+    pool = sim.pools[index]
+    job.requested_s = world.now
+    if pool.busy < pool.size:
+        pool.busy += 1
+        job.granted_s = world.now
+        job.depth = 0
+        job.busy = pool.busy
+        return SERVE
+    job.granted_s = math.nan
+    if pool.waiting >= pool.queue:
+        job.depth = pool.waiting
+        job.busy = pool.busy
+        job.ended = _REJECTED
+        job.error = index
+        return END
+    queue_up(sim, world, index, pool, job)
+    job.depth = pool.waiting
+    job.busy = 0
+    job.state = QUEUED
+    return SUSPENDED
+
+
+def serve(sim: Sim, world: World, job: Job) -> int:
+    """Wait for the step's model or tool."""
+    step = sim.steps[job.step]
+    wait_s = step.wait_s
+    if step.wait_table >= 0:
+        wait_s = drawn_s(sim, world, job, step.wait_table, _WAIT)
+    if wait_s <= 0.0:
+        return BURN
+    job.state = WAITING
+    work_until(sim, world, job, world.now + wait_s, step.timeout_s)
+    return SUSPENDED
+
+
+def burn(sim: Sim, world: World, job: Job) -> int:
+    """Burn the step's CPU time on a core, or queue for one."""
+    step = sim.steps[job.step]
+    burn_s = step.burn_s
+    if step.burn_table >= 0:
+        burn_s = drawn_s(sim, world, job, step.burn_table, _BURN)
+    if burn_s <= 0.0:
+        return CHECK
+    cores = sim.pools[world.cores]
+    job.state = BURNING
+    job.burn_s = burn_s
+    job.burn_requested_s = world.now
+    job.burn_released_s = math.nan
+    job.burn_depth = 0
+    if cores.busy < cores.size:
+        cores.busy += 1
+        start_burn(sim, world, cores, job)
+        return SUSPENDED
+    job.burn_granted_s = math.nan
+    job.burn_busy = 0
+    join(sim, cores, job)
+    job.burn_depth = cores.waiting
+    if step.timeout_s < math.inf:
+        set_timer(sim, world, job.granted_s + step.timeout_s, DEADLINE, job.slot, job.token)
+    return SUSPENDED
+
+
+def start_burn(sim: Sim, world: World, cores: Pool, job: Job) -> None:
+    """Begin to burn on a core that was taken for the job."""
+    job.burn_granted_s = world.now
+    job.burn_busy = cores.busy
+    work_until(sim, world, job, world.now + job.burn_s, sim.steps[job.step].timeout_s)
+
+
+def pass_core_on(sim: Sim, world: World) -> None:
+    """A core is free: the first burn in the queue gets it."""
+    cores = sim.pools[world.cores]
+    if cores.head < 0:
+        cores.busy -= 1
+    else:
+        first = sim.jobs[cores.head]
+        leave(sim, cores, first)
+        start_burn(sim, world, cores, first)
+
+
+def end_burn(sim: Sim, world: World, job: Job) -> int:
+    """A burn is over, or its job was woken before that and gives it up."""
+    if job.news == RESULT:
+        note_burn(sim, world, job, _SUCCEEDED)
+        return CHECK
+    if math.isnan(job.burn_granted_s):
+        leave(sim, sim.pools[world.cores], job)
+    else:
+        job.burn_released_s = world.now
+        pass_core_on(sim, world)
+    phase = give_in(sim, world, job)
+    note_burn(sim, world, job, job.ended)
+    return phase
+
+
+def check(sim: Sim, world: World, job: Job) -> int:
+    """The attempt has done all its work: has it failed?"""
+    step = sim.steps[job.step]
+    job.ended = _SUCCEEDED
+    job.error = -1
+    if step.fail > 0.0 and chance(sim, world, job, _FAIL) < step.fail:
+        job.ended = _FAILED
+        job.error = world.step_failures + job.step
+    return END
+
+
+def end_attempt(sim: Sim, world: World, job: Job) -> int:
+    """Give the agent back, write the attempt down, and go on: next step, next attempt, or the end."""
+    released_s = math.nan
+    if not math.isnan(job.granted_s):
+        released_s = world.now
+        release(sim, world, sim.pools[sim.steps[job.step].pool])
+    note_attempt(sim, world, job, released_s)
+    if job.ended == _SUCCEEDED and job.step < job.last:
+        job.step += 1
+        job.place += 1
+        job.attempt = 1
+        return REQUEST
+    if job.attempt < world.max_attempts and (world.retried >> job.ended) & 1:
+        back_off(sim, world, job)
+    else:
+        end_workflow(sim, world, job, job.ended, job.error)
+    return SUSPENDED
+
+
+def release(sim: Sim, world: World, pool: Pool) -> None:
+    """Give one agent back: straight to the first waiter, if there is one."""
+    if pool.head < 0:
+        pool.busy -= 1
+    else:
+        first = sim.jobs[pool.head]
+        leave(sim, pool, first)
+        first.granted_s = world.now
+        wake(sim, world, first, RESULT)
+
+
+def back_off(sim: Sim, world: World, job: Job) -> None:
+    """Wait before the next attempt; the formula is that of `plan.program.backoff_s`, addition by addition."""
+    wait_s = world.base_s
+    for _ in range(job.attempt - 1):
+        wait_s *= world.factor
+        if wait_s >= world.cap_s:
+            break
+    wait_s = min(wait_s, world.cap_s)
+    if world.jitter:
+        wait_s *= chance(sim, world, job, _JITTER)
+    job.state = BACKING_OFF
+    if wait_s > 0.0:
+        set_timer(sim, world, world.now + wait_s, WORK, job.slot, job.token)
+    else:
+        wake(sim, world, job, RESULT)

@@ -1,0 +1,96 @@
+"""What the two forms of the kernel do differently: the calendar of timers, the draws, and where results are written.
+
+These are the interpreted bodies, made of what CPython is quick at (heapq, tuples, draws made beforehand by numpy). The
+compiled ones, over arrays, are in `compiled.py`, under the same names.
+"""
+
+from __future__ import annotations
+
+import math
+from heapq import heappop, heappush
+
+from harness.plan.draws import uniform, workflow_key
+from harness.simulate.records import Job, Sim, World
+
+
+# six plain numbers cross this seam, because a compiled calendar holds nothing else; compiled, the world counts them
+def push(sim: Sim, world: World, when_s: float, order: int, target: int, token: int) -> None:  # noqa: ARG001, PLR0917 - see above
+    """Put a timer into the calendar; timers of one instant fire by ascending `order`."""
+    heappush(sim.calendar, (when_s, order, target, token))
+
+
+def pop(sim: Sim, world: World) -> tuple[float, int, int, int]:  # noqa: ARG001 - as above
+    """Take the next timer off the calendar: when, order, target, token; at infinity where there is none."""
+    return heappop(sim.calendar) if sim.calendar else (math.inf, 0, 0, 0)
+
+
+def bring_luck(sim: Sim, world: World, job: Job) -> None:
+    """Give a job that is being offered what its draws are made of."""
+    if sim.luck is None:
+        job.key = workflow_key(world.seed, job.number)
+        job.luck = None
+    else:
+        job.luck = sim.luck[job.number - world.base]
+
+
+def drawn_s(sim: Sim, world: World, job: Job, table: int, purpose: int) -> float:
+    """A duration drawn from a table for the job's present attempt, in seconds."""
+    if job.luck is not None and job.attempt == 1:
+        early: float = job.luck[purpose][job.place]
+        return early
+    late: float = sim.tables[table].at(chance(sim, world, job, purpose))
+    return late
+
+
+def chance(sim: Sim, world: World, job: Job, purpose: int) -> float:  # noqa: ARG001 - one signature for all draws
+    """A uniform draw on [0, 1) for the job's present attempt."""
+    if job.luck is not None:
+        early = job.luck[purpose]
+        if early is not None and job.attempt == 1:
+            chosen: float = early[job.place]
+            return chosen
+        job.key = workflow_key(world.seed, job.number)
+    return uniform(job.key, job.place, job.attempt, purpose)
+
+
+def write_attempt(sim: Sim, world: World, job: Job, pool: int, released_s: float) -> None:  # noqa: ARG001 - compiled, the world counts the rows
+    """Append the job's attempt to the rows of `AttemptColumns`."""
+    sim.rows.append(
+        (
+            job.number,
+            job.place,
+            job.attempt,
+            pool,
+            job.requested_s,
+            job.granted_s,
+            released_s,
+            job.depth,
+            job.busy,
+            job.ended,
+            job.error,
+        )
+    )
+
+
+def write_burn(sim: Sim, world: World, job: Job, ended: int) -> None:
+    """Append the job's stay at the cores to the rows of `AttemptColumns`."""
+    sim.rows.append(
+        (
+            job.number,
+            job.place,
+            job.attempt,
+            world.cores,
+            job.burn_requested_s,
+            job.burn_granted_s,
+            job.burn_released_s,
+            job.burn_depth,
+            job.burn_busy,
+            ended,
+            -1,
+        )
+    )
+
+
+def write_workflow(sim: Sim, world: World, job: Job, outcome: int, error: int) -> None:
+    """Fill the job's row of `WorkflowColumns`."""
+    sim.flows[job.number] = (job.due_s, job.started_s, world.now, outcome, job.kind, error, job.batch)

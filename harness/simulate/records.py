@@ -1,0 +1,212 @@
+"""What the kernel keeps while it runs: a small mutable record per workflow in flight, pool and step, and one world.
+
+Interpreted, a record is the object declared here; compiled, it is a row of a structured array with the same fields
+(`dtype_of`). So one source, written against attributes, serves both. Times are seconds on the run's clock; an index of
+-1 means none; a flag is 0 or 1.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Key = int
+"""A workflow's 64-bit key of draws; unsigned where compiled."""
+
+UNBOUNDED = 2**62
+"""Stands for "no limit" where a count is compared with one."""
+
+# What a job waits for.
+NEW, QUEUED, WAITING, BURNING, BACKING_OFF = range(5)
+# What woke it.
+RESULT, EXPIRED, CANCELLED = range(3)
+# Which of several timers due at the same instant fires first: as in the readable definition, by meaning.
+WORK, DEADLINE, ARRIVAL = range(3)
+# Whose timer it is: a job's (its slot, from 0 up), the source's, the sweep's, or pool p's (POOL - p).
+SOURCE, SWEEP, POOL = -1, -2, -3
+# Laws of load.
+OPEN, CLOSED, BURSTS = range(3)
+# Why the kernel came back.
+DONE, NEEDS_INPUT, NEEDS_JOBS, NEEDS_ROWS, NEEDS_EVENTS = range(5)
+
+
+@dataclass(slots=True)
+class Job:
+    """One workflow in flight. `token` counts its wakings: a timer set under an older token is void."""
+
+    slot: int = 0
+    key: Key = 0
+    number: int = -1
+    kind: int = 0
+    batch: int = 0
+    due_s: float = 0.0
+    started_s: float = 0.0
+    place: int = 0
+    """Which step of its program it is at; `step` is the same among the steps of all programs."""
+    step: int = 0
+    last: int = 0
+    attempt: int = 1
+    state: int = NEW
+    news: int = RESULT
+    token: int = 0
+    overdue: int = 0
+    requested_s: float = 0.0
+    granted_s: float = math.nan
+    depth: int = 0
+    busy: int = 0
+    ended: int = 0
+    error: int = -1
+    burn_s: float = 0.0
+    burn_requested_s: float = 0.0
+    burn_granted_s: float = math.nan
+    burn_released_s: float = math.nan
+    burn_depth: int = 0
+    burn_busy: int = 0
+    wait_order: int = 0
+    """Order among timers of its wait timeout, taken when it joined the queue."""
+    ahead: int = -1
+    behind: int = -1
+    """Neighbours in the queue of a pool or of the cores."""
+    next_ready: int = -1
+    """The next in the ready queue, or in the list of free slots."""
+    older: int = -1
+    younger: int = -1
+    """Neighbours among the workflows in flight, in the order in which they started."""
+    luck: Any = None
+    """Interpreted only: its draws made beforehand, by purpose and step; None where they are made one by one."""
+
+
+@dataclass(slots=True)
+class Pool:
+    """A pool of agents, or the cores (the last pool). `armed`: a timer for its waiters' timeouts is set."""
+
+    size: int = 1
+    queue: int = UNBOUNDED
+    wait_timeout_s: float = math.inf
+    busy: int = 0
+    waiting: int = 0
+    head: int = -1
+    tail: int = -1
+    armed: int = 0
+    busy_s: float = 0.0
+    """Streaming: agent-seconds given back so far."""
+    waited_s: float = 0.0
+    """Streaming: seconds that granted attempts waited, summed."""
+    deepest: int = 0
+    """Streaming: the longest queue."""
+
+
+@dataclass(slots=True)
+class Step:
+    """One step of one program. A table of -1 means the constant beside it."""
+
+    pool: int = 0
+    wait_table: int = -1
+    wait_s: float = 0.0
+    burn_table: int = -1
+    burn_s: float = 0.0
+    fail: float = 0.0
+    timeout_s: float = math.inf
+
+
+@dataclass(slots=True)
+class World:
+    """All else: the clock, the lists' heads, the source, the policy of retries, and how much room is left."""
+
+    now: float = 0.0
+    serial: int = 0
+    seed_key: Key = 0
+    seed: int = 0
+    fired: int = 0
+    """Timers fired so far."""
+    # lists of jobs
+    ready_head: int = -1
+    ready_tail: int = -1
+    free: int = -1
+    oldest: int = -1
+    youngest: int = -1
+    in_flight: int = 0
+    most_in_flight: int = 0
+    # the source
+    law: int = OPEN
+    base: int = 0
+    """Number of the workflow that the input arrays begin with; they reach to `known`."""
+    known: int = 0
+    offered: int = 0
+    offering: int = 0
+    """How many workflows are due at this instant and not yet offered (an open source: 1 while it looks)."""
+    left: int = UNBOUNDED
+    exhausted: int = 0
+    total: int = 0
+    burst: int = 0
+    bursts: int = 0
+    burst_left: int = 0
+    think_s: float = 0.0
+    pause_s: float = 0.0
+    duration_s: float = math.inf
+    # limits
+    timeout_s: float = math.inf
+    sweeping: int = 0
+    limit_s: float = math.inf
+    stopping: int = 0
+    # retries
+    max_attempts: int = 1
+    base_s: float = 0.0
+    factor: float = 1.0
+    cap_s: float = 0.0
+    jitter: int = 0
+    retried: int = 0
+    """Bit k: an attempt that ended with outcome k is tried again."""
+    # what errors are numbered by
+    cores: int = 0
+    step_timeouts: int = 0
+    step_failures: int = 0
+    workflow_timeout: int = 0
+    run_timeout: int = 0
+    # room and modes
+    streaming: int = 0
+    rows: int = 0
+    row_room: int = UNBOUNDED
+    row_margin: int = 0
+    events: int = 0
+    event_room: int = UNBOUNDED
+
+
+class Sim(NamedTuple):
+    """Everything the kernel works on: lists where it is interpreted, arrays where it is compiled.
+
+    `due`, `batch` and `kinds` are the input, from workflow `base` on; `firsts[k]` is the first step of program k (one
+    more at the end); `calendar`, `rows`, `flows` and `tables` are known to the primitives only. The last three are
+    filled while streaming: workflows by outcome, workflows by error (the last place: none), latencies by bucket.
+    """
+
+    worlds: list[World]
+    jobs: list[Job]
+    pools: list[Pool]
+    steps: list[Step]
+    firsts: list[int]
+    sizes: list[int]
+    due: list[float]
+    batch: list[int]
+    kinds: list[int]
+    luck: Any
+    tables: Any
+    calendar: Any
+    rows: Any
+    flows: Any
+    outcomes: list[int]
+    errors: list[int]
+    buckets: list[int]
+
+
+_CODES = {"int": "i8", "float": "f8", "Key": "u8"}
+
+
+def dtype_of(record: type) -> np.dtype[np.void]:
+    """The structured dtype whose rows have the fields of a record class."""
+    fields = [(field.name, _CODES[str(field.type)]) for field in dataclasses.fields(record) if field.type != "Any"]
+    return np.dtype(fields)

@@ -1,0 +1,56 @@
+"""From what the kernel left behind to a `Run`, the same one that the readable definition gives."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from harness.measure.record import CORES, AttemptColumns, Ints, Run, WorkflowColumns, empty_series
+from harness.plan.arrivals import Plan
+from harness.plan.program import burns
+
+TARGET = "builtin"
+CLOCK = "virtual"
+
+
+def run_of(
+    plan: Plan,
+    *,
+    kinds: list[str],
+    workflows: WorkflowColumns,
+    attempts: AttemptColumns,
+    ended_s: float,
+    stopped: str | None,
+) -> Run:
+    """The Run; `kinds` are the error kinds by the codes that the columns hold."""
+    scenario = plan.scenario
+    seen = _seen(len(kinds), workflows.error, attempts.error)
+    names = tuple(sorted({kinds[code] for code in seen}))
+    place = np.full(len(kinds) + 1, -1)  # the last place answers for -1: no error
+    for code in seen:
+        place[code] = names.index(kinds[code])
+    cores = burns(plan.programs) and len(attempts) > 0
+    return Run(
+        scenario=scenario.name,
+        digest=scenario.digest,
+        target=TARGET,
+        clock=CLOCK,
+        seed=plan.seed,
+        type_names=tuple(kind.name for kind in scenario.types),
+        pool_names=tuple(pool.name for pool in scenario.pools) + ((CORES,) if cores else ()),
+        pool_sizes=tuple(pool.size for pool in scenario.pools) + ((scenario.cores,) if cores else ()),
+        pool_queues=tuple(pool.queue for pool in scenario.pools) + ((None,) if cores else ()),
+        error_kinds=names,
+        workflows=dataclasses.replace(workflows, error=place[workflows.error]),
+        attempts=dataclasses.replace(attempts, error=place[attempts.error]),
+        resources=empty_series(modelled=True),
+        gauges=empty_series(),
+        ended_s=ended_s,
+        stopped=stopped,
+    )
+
+
+def _seen(kinds: int, *errors: Ints) -> list[int]:
+    counts = sum((np.bincount(codes + 1, minlength=kinds + 1)[1:] for codes in errors), np.zeros(kinds, dtype=np.int64))
+    return [int(code) for code in np.flatnonzero(counts)]

@@ -1,0 +1,96 @@
+"""Offer workflows in the rhythm of their load; the readable definition is `drive/sources.py`.
+
+A source says how many workflows are due now (`world.offering`); the kernel's loop offers them one by one, before
+anything else happens at that instant.
+"""
+
+from __future__ import annotations
+
+from harness.simulate.primitives import bring_luck
+from harness.simulate.queues import wake
+from harness.simulate.records import ARRIVAL, BURSTS, CLOSED, NEW, OPEN, RESULT, SOURCE, Sim, World
+from harness.simulate.timers import set_timer
+
+
+def arrive(sim: Sim, world: World) -> None:
+    """The source's timer fired."""
+    if world.law == OPEN:
+        world.offering = 1
+    elif world.law == CLOSED:
+        ask_for_one(world)
+    else:
+        offer_burst(sim, world)
+
+
+def ask_for_one(world: World) -> None:
+    """Closed load: one more workflow is due now, unless the load is over."""
+    if world.exhausted or world.stopping:
+        return
+    if world.now >= world.duration_s:
+        world.exhausted = 1
+        return
+    world.left -= 1
+    if world.left <= 0:
+        world.exhausted = 1
+    world.offering += 1
+
+
+def offer_burst(sim: Sim, world: World) -> None:
+    """Drained bursts: the next burst is due now."""
+    world.burst_left = sim.sizes[world.burst]
+    world.offering = world.burst_left
+    world.burst += 1
+    if world.burst == world.bursts:
+        world.exhausted = 1
+
+
+def make_room(sim: Sim, world: World) -> None:
+    """A workflow has ended."""
+    if world.exhausted or world.stopping or world.law == OPEN:
+        world.burst_left -= 1
+    elif world.law == BURSTS:
+        world.burst_left -= 1
+        if world.burst_left == 0:
+            set_timer(sim, world, world.now + world.pause_s, ARRIVAL, SOURCE, 0)
+    elif world.think_s > 0.0:
+        set_timer(sim, world, world.now + world.think_s, ARRIVAL, SOURCE, 0)
+    else:
+        ask_for_one(world)
+
+
+def offer_next(sim: Sim, world: World) -> None:
+    """Offer the next workflow of the plan, if it is due: an open load knows when, others have just asked for it."""
+    place = world.offered - world.base
+    if world.law == OPEN:
+        if world.offered == world.total:
+            world.exhausted = 1
+            world.offering = 0
+        elif sim.due[place] <= world.now:
+            offer(sim, world, sim.due[place], sim.batch[place])
+        else:
+            set_timer(sim, world, sim.due[place], ARRIVAL, SOURCE, 0)
+            world.offering = 0
+    else:
+        offer(sim, world, world.now, world.burst - 1 if world.law == BURSTS else 0)
+        world.offering -= 1
+
+
+def offer(sim: Sim, world: World, due_s: float, batch: int) -> None:
+    """Put the next workflow of the plan into a free slot and make it ready."""
+    job = sim.jobs[world.free]
+    world.free = job.next_ready
+    job.number = world.offered
+    job.kind = sim.kinds[world.offered - world.base]
+    job.batch = batch
+    job.due_s = due_s
+    job.place = 0
+    job.step = sim.firsts[job.kind]
+    job.last = sim.firsts[job.kind + 1] - 1
+    job.attempt = 1
+    job.state = NEW
+    job.overdue = 0
+    bring_luck(sim, world, job)
+    world.offered += 1
+    world.in_flight += 1
+    world.most_in_flight = max(world.most_in_flight, world.in_flight)
+    wake(sim, world, job, RESULT)

@@ -1,0 +1,74 @@
+"""Timers of the kernel: set, and given what they stand for when they fire. Ties are broken by rank, then by serial."""
+
+from __future__ import annotations
+
+import math
+
+from harness.simulate.primitives import push
+from harness.simulate.queues import join, leave, wake
+from harness.simulate.records import DEADLINE, EXPIRED, POOL, SWEEP, WORK, Job, Pool, Sim, World
+
+_RANK_SHIFT = 56
+
+
+def next_order(world: World, rank: int) -> int:
+    """The place of a timer set now among those of its instant."""
+    world.serial += 1
+    return (rank << _RANK_SHIFT) | world.serial
+
+
+def rank_of(order: int) -> int:
+    """The rank that an order was made with."""
+    return order >> _RANK_SHIFT
+
+
+def set_timer(sim: Sim, world: World, when_s: float, rank: int, target: int, token: int) -> None:  # noqa: PLR0917 - as push
+    """Set a timer."""
+    push(sim, world, when_s, next_order(world, rank), target, token)
+
+
+def work_until(sim: Sim, world: World, job: Job, end_s: float, timeout_s: float) -> None:
+    """Wake the job at `end_s`, or at its attempt's deadline where that comes first (work that ends on it has made it).
+
+    The readable definition sets both timers and cancels one; only the earlier can ever fire.
+    """
+    deadline_s = job.granted_s + timeout_s
+    if end_s <= deadline_s:
+        set_timer(sim, world, end_s, WORK, job.slot, job.token)
+    else:
+        set_timer(sim, world, deadline_s, DEADLINE, job.slot, job.token)
+
+
+def queue_up(sim: Sim, world: World, index: int, pool: Pool, job: Job) -> None:
+    """Join a pool's queue, with a wait timeout where the pool has one.
+
+    Waiters of one pool run out of time in the order of the queue, so one timer for the first is enough; it keeps the
+    order it would have had if every waiter had set its own.
+    """
+    join(sim, pool, job)
+    if pool.wait_timeout_s < math.inf:
+        job.wait_order = next_order(world, DEADLINE)
+        if not pool.armed:
+            pool.armed = 1
+            push(sim, world, job.requested_s + pool.wait_timeout_s, job.wait_order, POOL - index, 0)
+
+
+def expire_waiter(sim: Sim, world: World, index: int, order: int) -> None:
+    """The timer of a pool's queue fired: give up the waiter it was set for, if it still waits; set the next one."""
+    pool = sim.pools[index]
+    if pool.head >= 0 and sim.jobs[pool.head].wait_order == order:
+        late = sim.jobs[pool.head]
+        leave(sim, pool, late)
+        wake(sim, world, late, EXPIRED)
+    if pool.head < 0:
+        pool.armed = 0
+    else:
+        first = sim.jobs[pool.head]
+        push(sim, world, first.requested_s + pool.wait_timeout_s, first.wait_order, POOL - index, 0)
+
+
+def bound_workflow(sim: Sim, world: World, job: Job) -> None:
+    """See that the sweep comes by at the workflow's deadline."""
+    if world.timeout_s < math.inf and not world.sweeping:
+        world.sweeping = 1
+        set_timer(sim, world, job.started_s + world.timeout_s, DEADLINE, SWEEP, 0)
