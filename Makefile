@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.installed-runtime
 DEV := $(VENV)/.installed-dev
+PEERS := $(VENV)-peers/.installed
 
 .PHONY: bench test lint types rules workflows tests compare-speed clean
 .DEFAULT_GOAL := bench
@@ -32,9 +33,9 @@ workflows: $(DEV)
 tests: $(DEV)
 	$(BIN)/python -m pytest
 
-# side by side with the peers, ratios printed; locust goes into an environment of its own, because it patches sockets
-compare-speed: $(DEV)
-	$(BIN)/python -m benchmarks.speed
+# side by side with the peers, ratios printed; the peers get an environment of their own
+compare-speed: $(PEERS)
+	$(VENV)-peers/bin/python -m benchmarks.speed
 
 $(RUNTIME): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -46,5 +47,10 @@ $(DEV): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@ $(RUNTIME)
 
+$(PEERS): pyproject.toml
+	test -x $(VENV)-peers/bin/python || $(PYTHON) -m venv $(VENV)-peers
+	$(VENV)-peers/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,peers]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) .asv .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks dist build
+	rm -rf $(VENV) $(VENV)-peers .asv .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks dist build
