@@ -34,7 +34,8 @@ def quantile_of(statistic: str) -> float | None:
 def per_process(processes: Sequence[Sequence[float]], statistic: str) -> Floats:
     """The statistic of each process's values, shape (processes,), in the values' own unit.
 
-    Every process must hold at least one value. Quantiles are interpolated linearly (Hyndman and Fan's type 7).
+    Every process must hold at least one value. Quantiles are median-unbiased (Hyndman and Fan's type 8, Am. Stat. 50,
+    1996), so that processes of unlike numbers of values can be compared.
     """
     if all(len(values) == 1 for values in processes):
         return np.array([values[0] for values in processes], dtype=np.float64)
@@ -61,4 +62,4 @@ def _reduce(values: Floats, statistic: str) -> Floats:
     quantile = quantile_of(statistic)
     if quantile is None:
         return np.asarray(values.mean(axis=1))
-    return np.asarray(np.quantile(values, quantile, axis=1))
+    return np.asarray(np.quantile(values, quantile, axis=1, method="median_unbiased"))

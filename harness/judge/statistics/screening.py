@@ -9,6 +9,8 @@ import numpy as np
 from harness.judge.statistics.records import MetricSamples, Word
 from harness.judge.statistics.replicates import depends_on_length, values_needed
 
+_LONG = 32
+"""Values from which an array is worth its making."""
 _TOO_LARGE = 1e150
 """Squares of larger values overflow."""
 Processes = list[Sequence[float]]
@@ -81,9 +83,15 @@ def _absent(in_base: bool, in_head: bool) -> tuple[Word, str] | None:
 
 
 def _unreal(processes: Processes, side: str) -> str:
-    bad = (index for index, process in enumerate(processes) if not all(abs(value) < _TOO_LARGE for value in process))
+    bad = (index for index, process in enumerate(processes) if not _real(process))
     index = next(bad, None)
     return "" if index is None else f"{side}: process {index} holds NaN, infinity or a value beyond {_TOO_LARGE:g}"
+
+
+def _real(process: Sequence[float]) -> bool:
+    if len(process) < _LONG:
+        return all(abs(value) < _TOO_LARGE for value in process)
+    return bool((np.abs(np.asarray(process, dtype=np.float64)) < _TOO_LARGE).all())
 
 
 def _bad_counts(base: Processes, head: Processes) -> tuple[Word, str] | None:
@@ -100,7 +108,7 @@ def _lopsided_tail(metric: MetricSamples, base: Processes, head: Processes) -> t
     """A high quantile of few values is their maximum, which grows with their number: unlike numbers, unlike maxima."""
     shorter, longer = sorted(float(np.median([len(p) for p in side if len(p)])) for side in (base, head))
     needed = values_needed(metric.statistic)
-    if longer <= 1.25 * shorter or (shorter >= needed and not depends_on_length(metric.statistic)):
+    if longer <= 1.25 * shorter or (shorter >= 2 * needed and not depends_on_length(metric.statistic)):
         return None
     return (
         "incomparable",
