@@ -18,7 +18,7 @@ class Rate:
         low = float(beta.ppf(0.025, self.hits, self.total - self.hits + 1)) if self.hits else 0.0
         high = float(beta.ppf(0.975, self.hits + 1, self.total - self.hits)) if self.hits < self.total else 1.0
         share, low, high = (self.unit * value for value in (self.hits / self.total, low, high))
-        return f"{share:.3g} ({low:.2g}-{high:.3g})" if self.unit > 100 else f"{share:.1f} ({low:.1f}-{high:.1f})"
+        return f"{share:.3g} ({low:.3g}-{high:.3g})" if self.unit > 100 else f"{share:.1f} ({low:.1f}-{high:.1f})"
 
 
 @dataclass(frozen=True, slots=True)

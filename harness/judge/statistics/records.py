@@ -58,9 +58,11 @@ class MetricSamples:
     statistic: str = "median"
     """What a process's values are reduced to: mean, median, min, max, p1 … p99.9."""
     paired: bool | None = None
-    """True: process i of both sides ran in the same round. None: found out from the data, cautiously."""
+    """True: process i of both sides ran in the same round; medians are then compared stretch by stretch in time, values
+    being listed as they were measured. None: found out from the data, cautiously."""
     ordered: bool = True
-    """Processes are listed in the order they ran, so that drift and correlation can be seen."""
+    """Processes are listed in the order they ran, so that drift and correlation can be seen. False where the order
+    means nothing because it was drawn at random: then no correlation has to be paid for, and less data is enough."""
     floor: float | None = None
     """Effects up to this are too small to matter; None takes the kind's from `FLOORS`."""
     margin: float | None = None
