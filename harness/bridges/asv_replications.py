@@ -53,8 +53,8 @@ def read_conditions(environment: Mapping[str, str], target: str, clock: str, see
         mistakes.append(Mistake("HARNESS_SEEDS", error.found, error.allowed))
     if mistakes:
         raise DeclarationError("environment", mistakes)
-    # CLOCKS holds the values of ClockName, which a type checker cannot see
-    return Conditions(environment.get("HARNESS_TARGET") or target or BUILTIN, chosen, numbers)  # type: ignore[arg-type]
+    on: ClockName = chosen  # type: ignore[assignment]  # CLOCKS holds the values of ClockName
+    return Conditions(environment.get("HARNESS_TARGET") or target or BUILTIN, on, numbers)
 
 
 def replicate(scenario: Scenario, conditions: Conditions, benchmark_dir: str | None = None) -> Samples:

@@ -9,15 +9,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
-# asv_runner has no types
-import asv_runner.benchmarks as _asv  # type: ignore[import-untyped]
-from asv_runner.benchmarks._base import Benchmark  # type: ignore[import-untyped]
-from asv_runner.benchmarks.mark import SkipNotImplemented  # type: ignore[import-untyped]
+import asv_runner.benchmarks as _asv  # type: ignore[import-untyped]  # no types
+from asv_runner.benchmarks._base import Benchmark  # type: ignore[import-untyped]  # no types
+from asv_runner.benchmarks.mark import SkipNotImplemented  # type: ignore[import-untyped]  # no types
 
 from harness.bridges.asv_suite import HEADLINES, ScenarioSuite
 
 
-class LoadBenchmark(Benchmark):  # type: ignore[misc]  # asv_runner has no types
+class LoadBenchmark(Benchmark):  # type: ignore[misc]  # its base has no types
     """One headline metric of one `ScenarioSuite`; its value is one sample per replication."""
 
     # whole names, so that no function of a user's own is taken for one of these

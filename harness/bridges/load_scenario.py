@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import pytest
 
 from harness.assess import report_on
-from harness.bridges.pytest_options import LoadOptions
+from harness.bridges.pytest_options import LoadOptions, as_options
 from harness.bridges.rounds import Benchmark, MakespanTimer, Rounds
 from harness.bridges.seeds import write_seeds
 from harness.drive.adapters.callables import factory_for
@@ -23,7 +23,7 @@ from harness.execute import run
 from harness.judge.observed import rejections_seen
 from harness.measure.metrics import MultiAgentLoadMetrics, summarise
 from harness.measure.record import Run
-from harness.report.document import write_report
+from harness.report.document import refuse_folder, write_report
 from harness.report.model import Report
 from harness.scenario.load import find_scenario, load_scenarios
 from harness.scenario.model import Scenario
@@ -92,7 +92,7 @@ class LoadScenario:
         try:
             return self._run(scenario, target, clock, seeds, file)
         except HarnessError as error:
-            pytest.fail(str(error), pytrace=False)
+            pytest.fail(as_options(str(error)), pytrace=False)
 
     def _run(
         self,
@@ -103,6 +103,7 @@ class LoadScenario:
         file: str | Path | None,
     ) -> LoadResult:
         __tracebackhide__ = True
+        refuse_folder(self._options.report_dir)
         chosen = self._chosen(scenario, file)
         under_load = self._target(target)
         on = clock or self._options.clock

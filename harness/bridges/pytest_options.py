@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +97,12 @@ def check_in_full(options: LoadOptions) -> None:
         load_scenarios(options.file)
         target_factory(options.target)
     except HarnessError as error:
-        raise pytest.UsageError(str(error).replace("--target", "--load-target")) from error
+        raise pytest.UsageError(as_options(str(error))) from error
+
+
+def as_options(text: str) -> str:
+    """`text`, which speaks of the options of `harness run`, with the names that they have here."""
+    return re.sub(r"--(target|clock|seed|report-dir)\b", r"--load-\1", text)
 
 
 # --------------------------------------------------------------------------- where settings come from
@@ -153,8 +159,7 @@ def _clock(setting: Setting) -> ClockName:
 
     for name in CLOCKS:
         if setting.text == name:
-            # CLOCKS holds the values of ClockName, which a type checker cannot see
-            return name  # type: ignore[return-value]
+            return name  # type: ignore[return-value]  # CLOCKS holds the values of ClockName
     raise UnitError(repr(setting.text), f"one of {', '.join(CLOCKS)}")
 
 
