@@ -79,6 +79,15 @@ def test_a_wait_that_the_pool_gave_up_lasted_its_wait_timeout() -> None:
     assert (seen.queue_wait.value, seen.service.value, seen.backoff.value) == (2.0, 1.0, 1.0)
 
 
+def test_a_rejected_attempt_never_waited_however_long_its_workflow_went_on() -> None:
+    rows = [
+        {"attempt": 1, "requested_s": 0, "depth": 10, "busy": 1, "ended": REJECTED},
+        {"attempt": 2, "requested_s": 2, "granted_s": 2, "released_s": 5, "busy": 1},
+    ]
+    seen = latency(scenario(), run(workflows([(0, 0, 5, OK)]), attempts(rows)))
+    assert (seen.queue_wait.value, seen.service.value, seen.backoff.value) == (0.0, 3.0, 2.0)
+
+
 def test_retries_of_different_workflows_and_steps_are_not_mixed_up() -> None:
     rows = [
         {"workflow": 1, "attempt": 1, "requested_s": 0, "granted_s": 0, "released_s": 1, "busy": 1, "ended": FAILED},

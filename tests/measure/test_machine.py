@@ -91,9 +91,10 @@ def test_batches_have_a_peak_each() -> None:
 
 
 def test_a_batch_shorter_than_the_sampling_interval_still_has_a_peak() -> None:
-    resources = series([0.0, 9.0, 10.0], rss_b=[10, 90, 20])
+    resources = series([0.0, 9.0, 10.0], rss_b=[10, 90, 20], cpu_share=[NAN, 0.5, 0.25])
     seen = sampled(BurstLoad((1,) * 5), one_run(resources, batches=5))
     assert seen.memory_peaks_b == (10, 10, 10, 10, 90)
+    assert seen.cpu_peaks == (0.5, 0.5, 0.5, 0.5, 0.5)  # the sample at 9 s covers all that went before it
 
 
 def test_the_largest_over_runs_per_batch_and_one_entry_per_run_without_batches() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.measure.metrics import PoolMetrics, summarise
 from harness.measure.record import Outcome, Run
+from harness.measure.timeline import in_flight
 from harness.scenario.model import BurstLoad, Pool, Scenario, Step
 from tests.measure.made_runs import NAN, attempts, run, scenario, series, workflows
 from tests.measure.pool_replay import Flight, Replay
@@ -87,6 +90,51 @@ def test_the_exhaustion_point_of_a_burst(count: int, queue: int, exhausted_at: i
     assert seen.max_utilization.value == min(count, 75) / 75
     if exhausted_at is None:
         assert seen.exhausted_at.doubt == "never: no workflow waited or was rejected"
+
+
+def test_the_exhaustion_point_counts_all_in_flight_not_only_those_at_the_pool() -> None:
+    """Two pools: of three in flight one works elsewhere, one holds the only solver, and the third must wait."""
+    rows = [
+        {"workflow": 0, "pool": 0, "requested_s": 0, "granted_s": 0, "released_s": 9, "busy": 1},
+        {"workflow": 1, "pool": 1, "requested_s": 0, "granted_s": 0, "released_s": 5, "busy": 1},
+        {"workflow": 2, "pool": 1, "requested_s": 1, "granted_s": 5, "released_s": 6, "busy": 1, "depth": 1},
+    ]
+    both = (Pool("agents", 1, 5), Pool("solvers", 1, 5))
+    of = scenario(steps=[Step("a"), Step("b", pool="solvers")], pools=both)
+    made = dataclasses.replace(
+        run(workflows([(0, 0, 9, OK), (0, 0, 5, OK), (1, 1, 6, OK)]), attempts(rows)),
+        pool_names=("agents", "solvers"),
+        pool_sizes=(1, 1),
+        pool_queues=(5, 5),
+    )
+    agents, solvers = summarise(of, [made]).pools
+    assert (agents.exhausted_at.value, solvers.exhausted_at.value) == (None, 3)
+
+
+def test_the_exhaustion_point_is_never_below_what_the_pool_showed() -> None:
+    """Two held the agents when the third asked; that one of them ended at that very instant does not undo it."""
+    rows = [
+        {"workflow": 0, "requested_s": 0, "granted_s": 0, "released_s": 1, "busy": 1},
+        {"workflow": 1, "requested_s": 0, "granted_s": 0, "released_s": 3, "busy": 2},
+        {"workflow": 2, "requested_s": 1, "busy": 2, "ended": Outcome.REJECTED},
+    ]
+    pool = Pool("agents", 2, 0)
+    columns = workflows([(0, 0, 1, OK), (0, 0, 3, OK), (1, 1, 1, Outcome.REJECTED)])
+    assert only_pool(scenario(pools=[pool]), run(columns, attempts(rows), pool=pool)).exhausted_at.value == 3
+
+
+def test_a_waiter_served_at_the_same_instant_did_not_wait() -> None:
+    rows = [
+        {"workflow": 0, "requested_s": 0, "granted_s": 0, "released_s": 1, "busy": 1},
+        {"workflow": 1, "requested_s": 1, "granted_s": 1, "released_s": 2, "busy": 1, "depth": 1},
+    ]
+    seen = only_pool(scenario(), run(workflows([(0, 0, 1, OK), (1, 1, 2, OK)]), attempts(rows)))
+    assert (seen.exhausted_at.value, seen.max_depth.value) == (None, 1)
+
+
+def test_who_arrives_at_the_instant_of_a_later_request_comes_after_it() -> None:
+    flights = in_flight(workflows([(0, 0, 5, OK), (1, 1, 5, OK), (2, 2, 5, OK), (2, 2, 2, OK), (2, 2, 5, OK)]))
+    assert flights.at(np.array([2.0, 2.0, 2.0, 2.0, 3.0]), np.array([0, 1, 2, 4, 0])).tolist() == [2, 2, 3, 4, 4]
 
 
 def test_a_broken_orchestrator_shows_overcommit_and_overflow() -> None:

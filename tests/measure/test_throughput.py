@@ -95,3 +95,4 @@ def test_what_is_done_at_instant_zero_is_counted_over_the_whole() -> None:
     rows = [(0.0, 0.0, 0.0, OK)] * 10 + [(0.0, 0.0, 1.0, OK)] * 10
     seen = throughput(BurstLoad((20,)), run(workflows(rows), ended_s=1.0))
     assert seen.mean.value == pytest.approx(20.0)
+    assert (seen.max.value, seen.min.value, seen.window_s) == (20.0, 20.0, 0.5)
