@@ -6,6 +6,8 @@ import inspect
 import json
 import os
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,6 +114,23 @@ def test_a_base_imported_under_a_public_name_adds_no_benchmark() -> None:
     module = ModuleType("benchmarks.leaky")
     vars(module).update(ScenarioSuite=ScenarioSuite, Mine=type("Mine", (ScenarioSuite,), {"scenario": Ten.scenario}))
     assert {name.split(".")[1] for name in names_found_in(module)} == {"Mine"}
+
+
+def test_scripts_below_the_suite_are_not_imported_by_asv() -> None:
+    program = (
+        "import sys; from asv_runner.discovery import disc_benchmarks, update_sys_path; "
+        "sys.modules['asv'] = None; "  # asv's environment does not hold asv itself
+        "update_sys_path(sys.argv[1]); print(len(list(disc_benchmarks(sys.argv[1])))); "
+        "print(*(name for name in sys.modules if name.count('.') > 1 and name.startswith('benchmarks.')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(ROOT / "benchmarks")],
+        env={**os.environ, "ASV": "true"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["72"]
 
 
 def test_only_whole_names_are_taken_for_metrics() -> None:
