@@ -11,7 +11,7 @@ from harness.measure.record import AttemptColumns, WorkflowColumns
 from harness.plan.arrivals import Plan
 from harness.simulate import kernel
 from harness.simulate.feed import Stretch, luck_of
-from harness.simulate.records import Job, Sim
+from harness.simulate.records import Job, Pool, Sim, World
 from harness.simulate.setting import Setting
 
 STRETCH = 1024
@@ -21,7 +21,7 @@ _MORE_JOBS = 64
 
 
 class Interpreted:
-    """One run of the kernel on lists; see `simulator.Form`."""
+    """One run of the kernel on lists; see `forms.Form`."""
 
     stretch = STRETCH
 
@@ -72,6 +72,19 @@ class Interpreted:
         for _ in range(_MORE_JOBS):
             jobs.append(Job(slot=len(jobs), next_ready=world.free))
             world.free = jobs[-1].slot
+
+    def stop_here(self) -> None:
+        """See `forms.Form`."""
+        world = self.sim.worlds[0]
+        world.limit_s = world.now
+
+    def world(self) -> World:
+        """See `forms.Form`."""
+        return self.sim.worlds[0]
+
+    def pools(self) -> list[Pool]:
+        """See `forms.Form`."""
+        return self.sim.pools
 
     def workflow_columns(self) -> WorkflowColumns:
         """What became of the workflows; errors by the kernel's own codes."""

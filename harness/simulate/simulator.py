@@ -2,72 +2,94 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import dataclasses
+import math
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
-from harness.measure.record import AttemptColumns, Run, WorkflowColumns
+from harness.measure.record import Run
 from harness.plan.arrivals import Plan, plan
-from harness.scenario.model import Scenario
-from harness.simulate.feed import Feed, Stretch
-from harness.simulate.interpreted import Interpreted
-from harness.simulate.records import DONE, NEEDS_INPUT, Sim
+from harness.scenario.model import BurstLoad, Scenario
+from harness.simulate.feed import Feed
+from harness.simulate.forms import Form, FormName, form_for
+from harness.simulate.records import DONE, NEEDS_INPUT
 from harness.simulate.results import run_of
 from harness.simulate.setting import setting_of
+from harness.simulate.streamed import StreamedRun, streamed_run_of
+
+RUN_TIMEOUT = "run timeout"
 
 
-class Form(Protocol):
-    """One run of the kernel, interpreted or compiled."""
+class AgentLoadSimulator:
+    """Runs one scenario on the fast twin of the built-in orchestrator.
 
-    sim: Sim
-    stretch: int
+    The Run of a seed is the one that `harness.run(scenario, clock="virtual", seed=seed)` gives, bit for bit.
+    `form` is which form of the kernel runs: compiled, interpreted, or whichever is sooner done; the results are the
+    same.
+    """
 
-    def run(self) -> int:
-        """Go on until the load has ended or something is needed."""
+    def __init__(self, scenario: Scenario, form: FormName = "auto") -> None:
+        self.scenario = scenario
+        self.form: FormName = form
 
-    def feed(self, stretch: Stretch) -> None:
-        """Give the kernel its next input."""
+    def run(self, seed: int = 0) -> Run:
+        """One replication, with every workflow and every attempt."""
+        return simulate(plan(self.scenario, seed), self.form)
 
-    def make_room(self, need: int) -> None:
-        """Make room for what it came back for."""
+    def run_many(self, seeds: Iterable[int], processes: int = 1) -> Iterator[Run]:
+        """One replication per seed, in the order of the seeds, on so many processes."""
+        if processes == 1:
+            yield from map(self.run, seeds)
+            return
+        # spawned, not forked: a process that is forked while others of its threads hold locks may never come to life
+        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+            yield from pool.map(self.run, seeds, chunksize=4)
 
-    def workflow_columns(self) -> WorkflowColumns:
-        """What became of the workflows; errors by the kernel's own codes."""
+    def stream(self, seed: int = 0, workflows: int | None = None) -> StreamedRun:
+        """One replication of which only counts, sums and a histogram are kept: memory does not grow with its length.
 
-    def attempt_columns(self) -> AttemptColumns:
-        """The attempts, in the order in which they ended; errors by the kernel's own codes."""
+        `workflows`, where given, is offered instead of the load's own number or duration, and the run has no limit.
+        Raises `ValueError` for a burst load, whose number is in its sizes.
+        """
+        scenario = self.scenario
+        if workflows is not None:
+            if isinstance(scenario.load, BurstLoad):
+                raise ValueError("a burst load is as long as its sizes say")
+            load = dataclasses.replace(scenario.load, workflows=workflows, duration_s=None)
+            scenario = dataclasses.replace(scenario, load=load)
+        planned = plan(scenario, seed)
+        setting = setting_of(planned)
+        if workflows is not None:
+            setting.world.limit_s = math.inf
+        form = form_for(planned, self.form)(planned, setting, True)
+        stopped = complete(form, planned)
+        return streamed_run_of(planned, setting.error_kinds, form, stopped)
 
 
-def simulate(planned: Plan) -> Run:
-    """Run a plan to its end."""
+def simulate(planned: Plan, form: FormName = "auto", asked_to_stop: Callable[[], str | None] = lambda: None) -> Run:
+    """Run a plan to its end, or until `asked_to_stop` gives a reason; it is asked every few thousand workflows."""
     setting = setting_of(planned)
-    form: Form = Interpreted(planned, setting, streaming=False)
-    complete(form, planned)
-    world = form.sim.worlds[0]
+    made = form_for(planned, form)(planned, setting, False)
+    stopped = complete(made, planned, asked_to_stop)
     return run_of(
         planned,
-        kinds=setting.error_kinds,
-        workflows=form.workflow_columns(),
-        attempts=form.attempt_columns(),
-        ended_s=float(world.now),
-        stopped="run timeout" if world.stopping else None,
+        kinds=[*setting.error_kinds[:-1], stopped or RUN_TIMEOUT],
+        workflows=made.workflow_columns(),
+        attempts=made.attempt_columns(),
+        ended_s=float(made.world().now),
+        stopped=stopped,
     )
 
 
-def complete(form: Form, planned: Plan) -> None:
-    """Run a form to the end of its load."""
-    feed = Feed(planned, form.stretch)
+def complete(form: Form, planned: Plan, asked_to_stop: Callable[[], str | None] = lambda: None) -> str | None:
+    """Run a form to the end of its load, and return why it ended early, or None."""
+    feed, reason = Feed(planned, form.stretch), None
     while (need := form.run()) != DONE:
+        if reason is None and (reason := asked_to_stop()) is not None:
+            form.stop_here()
         if need == NEEDS_INPUT:
             form.feed(feed.more())
         else:
             form.make_room(need)
-
-
-class AgentLoadSimulator:
-    """Runs one scenario on the fast twin of the built-in orchestrator."""
-
-    def __init__(self, scenario: Scenario) -> None:
-        self.scenario = scenario
-
-    def run(self, seed: int = 0) -> Run:
-        """One replication."""
-        return simulate(plan(self.scenario, seed))
+    return (reason or RUN_TIMEOUT) if form.world().stopping else None

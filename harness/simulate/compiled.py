@@ -1,0 +1,213 @@
+"""The kernel compiled by numba, on arrays: the same source, many times as fast. Imported only where it is wanted."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import logging
+import sys
+from collections.abc import Iterator
+from types import FunctionType, ModuleType
+from typing import Any
+
+import numba
+import numpy as np
+from numba.core import event
+from numba.extending import register_jitable
+
+from harness.measure import histogram
+from harness.measure.record import AttemptColumns, WorkflowColumns
+from harness.plan import draws
+from harness.plan.arrivals import Plan
+from harness.simulate import arrays, endings, kernel, passage, primitives, queues, records, sources, timers
+from harness.simulate.feed import Stretch
+from harness.simulate.records import NEEDS_EVENTS, NEEDS_JOBS, Job, Pool, Sim, Step, World, dtype_of
+from harness.simulate.setting import Setting
+
+_SHARED = (queues, timers, sources, endings, passage, kernel)
+"""Modules whose functions are compiled as they stand."""
+
+
+def _functions(module: ModuleType) -> Iterator[FunctionType]:
+    for found in vars(module).values():
+        if isinstance(found, FunctionType) and found.__module__ == module.__name__:
+            yield found
+
+
+def _digest() -> str:
+    """Of every source that goes into the compiled kernel; numba itself only looks at the file of one function."""
+    modules = (sys.modules[__name__], *_SHARED, arrays, primitives, records, draws, histogram)
+    return hashlib.sha256("".join(inspect.getsource(module) for module in modules).encode()).hexdigest()[:16]
+
+
+for _module in _SHARED:
+    for _function in _functions(_module):
+        register_jitable(forceinline=True)(_function)
+register_jitable(draws.quantile)
+register_jitable(histogram.bucket_of)
+
+# Without counting references: nothing is allocated in there, and counting them takes nine tenths of the time.
+_OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "_nrt": False}
+_kernel = numba.njit(**_OPTIONS)(kernel.run)
+_LOG = logging.getLogger(__name__)
+
+
+class _Announcer(event.Listener):  # type: ignore[misc, unused-ignore]  # numba's own classes are untyped
+    """Says that the kernel is being compiled, while it is: a program that stands still without a word looks broken."""
+
+    def __init__(self) -> None:
+        timing: Any = event.TimingListener
+        self._timing: Any = timing()
+
+    def on_start(self, happening: event.Event) -> None:
+        """Numba has begun to compile something; a kernel found in its cache does not come here."""
+        if happening.data["dispatcher"] is _kernel:
+            _LOG.warning("compiling the simulation kernel; this is done once, and takes about ten seconds ...")
+            self._timing.on_start(happening)
+
+    def on_end(self, happening: event.Event) -> None:
+        """It has ended."""
+        if happening.data["dispatcher"] is _kernel:
+            self._timing.on_end(happening)
+            _LOG.warning("compiled the simulation kernel in %.1f s", self._timing.duration)
+
+
+def _run(sim: Sim) -> int:
+    if _kernel.signatures:
+        return int(_kernel(sim))
+    announcer: Any = _Announcer
+    with event.install_listener("numba:compile", announcer()):
+        return int(_kernel(sim))
+
+
+STRETCH = 2**16
+"""Workflows to be fed at a time."""
+_ROWS = 2**12
+"""Attempts to be written before they are copied into columns: few enough to stay in the processor's cache."""
+_JOBS = 64
+_EVENTS = 256
+_ROW = np.dtype([(name, "f8" if name.endswith("_s") else "i8") for name in AttemptColumns.__slots__])
+_FLOW = np.dtype([(name, "f8" if name.endswith("_s") else "i8") for name in WorkflowColumns.__slots__])
+_JOB = dtype_of(Job)
+# its type is part of what numba looks a cached kernel up by, so a change of any source is seen
+_WORLD = np.dtype([*dtype_of(World).descr, (f"source_{_digest()}", "i8")])
+
+Records = np.ndarray[Any, np.dtype[np.void]]
+
+
+def _rows_of(found: list[Any], dtype: np.dtype[np.void]) -> Records:
+    rows = np.zeros(len(found), dtype=dtype)
+    for place, record in enumerate(found):
+        for name in dtype.names or ():
+            if hasattr(record, name):
+                rows[place][name] = getattr(record, name)
+    return rows
+
+
+class Compiled:
+    """One run of the compiled kernel; see `forms.Form`."""
+
+    stretch = STRETCH
+
+    def __init__(self, plan: Plan, setting: Setting, streaming: bool) -> None:
+        world = setting.world
+        world.seed_key = draws.mix((plan.seed + 0x9E3779B97F4A7C15) % 2**64)
+        world.streaming = int(streaming)
+        world.row_room = _ROWS
+        world.row_margin = 2 * max(len(program.steps) for program in plan.programs) + 2
+        world.event_room = _EVENTS
+        self._chunks: list[dict[str, Any]] = []
+        arrays_of: dict[str, Any] = {
+            "worlds": _rows_of([world], _WORLD),
+            "jobs": np.zeros(0, dtype=_JOB),
+            "pools": _rows_of(setting.pools, dtype_of(Pool)),
+            "steps": _rows_of(setting.steps, dtype_of(Step)),
+            "firsts": np.array(setting.firsts, dtype=np.int64),
+            "sizes": np.array(setting.sizes, dtype=np.int64),
+            "due": np.empty(0),
+            "batch": np.empty(0, dtype=np.int64),
+            "kinds": np.empty(0, dtype=np.int64),
+            "luck": np.empty(0),
+            "tables": np.concatenate([table.knots for table in setting.tables] or [np.empty(0)]),
+            "calendar": np.zeros(_EVENTS, dtype=arrays.EVENT),
+            "rows": np.zeros(_ROWS, dtype=_ROW),
+            "flows": np.zeros(0, dtype=_FLOW),
+            "outcomes": np.zeros(5, dtype=np.int64),
+            "errors": np.zeros(len(setting.error_kinds) + 1, dtype=np.int64),
+            "buckets": np.zeros(histogram.BUCKETS if streaming else 0, dtype=np.int64),
+        }
+        self.sim = Sim(**arrays_of)
+        self._guess = setting.in_flight
+
+    def run(self) -> int:
+        """See `kernel.run`."""
+        return _run(self.sim)
+
+    def feed(self, stretch: Stretch) -> None:
+        """Give the kernel its next input."""
+        world: Any = self.sim.worlds[0]
+        world["base"] = stretch.base
+        world["known"] = known = stretch.base + len(stretch.kinds)
+        flows: Any = self.sim.flows
+        if not world["streaming"] and known > len(flows):
+            flows = np.concatenate([flows, np.zeros(max(len(flows), len(stretch.kinds)), dtype=_FLOW)])
+        given: dict[str, Any] = {"kinds": stretch.kinds, "due": stretch.due_s, "batch": stretch.batch, "flows": flows}
+        self.sim = self.sim._replace(**given)
+
+    def make_room(self, need: int) -> None:
+        """Double what ran out, or carry the attempts away."""
+        world: Any = self.sim.worlds[0]
+        if need == NEEDS_JOBS:
+            self._add_jobs(world)
+        elif need == NEEDS_EVENTS:
+            calendar: Any = self.sim.calendar
+            self.sim = self.sim._replace(calendar=np.concatenate([calendar, np.zeros_like(calendar)]))
+            world["event_room"] = 2 * len(calendar)
+        else:
+            self._carry_attempts_away(world)
+
+    def _add_jobs(self, world: Any) -> None:
+        jobs: Any = self.sim.jobs
+        count = max(len(jobs), min(self._guess, STRETCH), _JOBS)
+        more = np.zeros(count, dtype=_JOB)
+        more["slot"] = np.arange(len(jobs), len(jobs) + count)
+        more["next_ready"] = more["slot"] + 1
+        more["next_ready"][-1] = world["free"]
+        world["free"] = len(jobs)
+        grown: Any = np.concatenate([jobs, more])
+        self.sim = self.sim._replace(jobs=grown)
+
+    def _carry_attempts_away(self, world: Any) -> None:
+        rows: Any = self.sim.rows
+        written = rows[: world["rows"]]
+        self._chunks.append({name: np.ascontiguousarray(written[name]) for name in AttemptColumns.__slots__})
+        world["rows"] = 0
+
+    def stop_here(self) -> None:
+        """See `forms.Form`."""
+        world: Any = self.sim.worlds[0]
+        world["limit_s"] = world["now"]
+
+    def world(self) -> World:
+        """See `forms.Form`; a row with the fields of a world."""
+        found: Any = self.sim.worlds[0]
+        return World(**{name: found[name] for name in World.__slots__})
+
+    def pools(self) -> list[Pool]:
+        """See `forms.Form`."""
+        rows: Any = self.sim.pools
+        return [Pool(**{name: row[name] for name in Pool.__slots__}) for row in rows]
+
+    def workflow_columns(self) -> WorkflowColumns:
+        """What became of the workflows; errors by the kernel's own codes."""
+        world: Any = self.sim.worlds[0]
+        flows: Any = self.sim.flows
+        ended = flows[: world["offered"]]
+        columns: dict[str, Any] = {name: np.ascontiguousarray(ended[name]) for name in WorkflowColumns.__slots__}
+        return WorkflowColumns(**columns)
+
+    def attempt_columns(self) -> AttemptColumns:
+        """The attempts, in the order in which they ended; errors by the kernel's own codes."""
+        self._carry_attempts_away(self.sim.worlds[0])
+        chunks = self._chunks
+        return AttemptColumns(**{name: np.concatenate([c[name] for c in chunks]) for name in AttemptColumns.__slots__})

@@ -1,0 +1,122 @@
+"""Which form of the kernel runs: interpreted where that is sooner done, compiled where it pays.
+
+Loading the compiled kernel takes about a second, and compiling it, once per installation, about ten. So a process
+starts interpreted, and goes over to the compiled form when the work of a run, together with all that was interpreted
+before, would take longer than loading does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from typing import Literal, Protocol
+
+from harness.errors import MissingExtraError
+from harness.measure.record import AttemptColumns, WorkflowColumns
+from harness.plan.arrivals import ClosedArrivals, Plan
+from harness.plan.draws import QuantileTable
+from harness.plan.program import Program
+from harness.simulate.feed import Stretch
+from harness.simulate.records import Pool, Sim, World
+from harness.simulate.setting import Setting
+
+FormName = Literal["auto", "interpreted", "compiled"]
+
+PATIENCE = 100_000
+"""Steps of workflows that take about as long to interpret as the compiled kernel takes to load."""
+
+
+class Form(Protocol):
+    """One run of the kernel, interpreted or compiled."""
+
+    sim: Sim
+    stretch: int
+
+    def run(self) -> int:
+        """Go on until the load has ended or something is needed; see `kernel.run`."""
+
+    def feed(self, stretch: Stretch) -> None:
+        """Give the kernel its next input."""
+
+    def make_room(self, need: int) -> None:
+        """Make room for what it came back for."""
+
+    def stop_here(self) -> None:
+        """Let the run end at the instant it has come to."""
+
+    def world(self) -> World:
+        """The world as it stands."""
+
+    def pools(self) -> Sequence[Pool]:
+        """The pools as they stand; the last one is the cores."""
+
+    def workflow_columns(self) -> WorkflowColumns:
+        """What became of the workflows; errors by the kernel's own codes."""
+
+    def attempt_columns(self) -> AttemptColumns:
+        """The attempts, in the order in which they ended; errors by the kernel's own codes."""
+
+
+FormType = Callable[[Plan, Setting, bool], Form]
+"""Makes a form from a plan, its setting, and whether it streams."""
+
+
+class _Chooser:
+    """Remembers how much this process has interpreted, and the compiled form once it is loaded."""
+
+    def __init__(self) -> None:
+        self.interpreted = 0.0
+        self.compiled: FormType | None = None
+
+    def choose(self, name: FormName, steps: float) -> FormType:
+        if name == "compiled" or (name == "auto" and self._pays(steps)):
+            return self._load()
+        from harness.simulate.interpreted import Interpreted  # noqa: PLC0415 - beside its twin, below
+
+        self.interpreted += steps
+        return Interpreted
+
+    def _pays(self, steps: float) -> bool:
+        if self.compiled is not None:
+            return True
+        return self.interpreted + steps > PATIENCE and find_spec("numba") is not None
+
+    def _load(self) -> FormType:
+        if self.compiled is None:
+            if find_spec("numba") is None:
+                raise MissingExtraError("numba", "fast", "the compiled kernel")
+            from harness.simulate.compiled import Compiled  # noqa: PLC0415 - an optional extra, and slow to import
+
+            self.compiled = Compiled
+        return self.compiled
+
+
+_chooser = _Chooser()
+
+
+def form_for(plan: Plan, name: FormName = "auto", workflows: int | None = None) -> FormType:
+    """The form that a run of `plan` (of its first `workflows`, where given) should have.
+
+    Raises `MissingExtraError` where the compiled form is asked for and numba is not installed.
+    """
+    return _chooser.choose(name, _steps_of(plan, workflows))
+
+
+def _steps_of(plan: Plan, workflows: int | None) -> float:
+    """About how many steps the run will take; where time ends it, from the median workflow."""
+    longest = max(len(program.steps) for program in plan.programs)
+    if workflows is None:
+        workflows = plan.total
+    if workflows is not None:
+        return float(workflows * longest)
+    arrivals = plan.arrivals
+    if not isinstance(arrivals, ClosedArrivals) or arrivals.duration_s is None:
+        return math.inf
+    cycle_s = arrivals.think_s + min(_median_s(program) for program in plan.programs)
+    return arrivals.in_flight * longest * (1 + arrivals.duration_s / max(cycle_s, 1e-6))
+
+
+def _median_s(program: Program) -> float:
+    durations = [duration for step in program.steps for duration in (step.wait, step.burn)]
+    return sum(found.at(0.5) if isinstance(found, QuantileTable) else found for found in durations)

@@ -1,0 +1,76 @@
+"""`StreamedRun`: what is kept of a run too long to keep its rows: counts, sums and a histogram."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.measure.histogram import Histogram
+from harness.measure.record import CORES, Outcome
+from harness.plan.arrivals import Plan
+from harness.simulate.forms import Form
+
+
+@dataclass(frozen=True, slots=True)
+class PoolTotals:
+    """One pool over a streamed run. `busy_s` is in agent-seconds, `waited_s` sums the waits of granted attempts."""
+
+    size: int
+    busy_s: float
+    waited_s: float
+    deepest_queue: int
+
+    def utilisation(self, ended_s: float) -> float:
+        """Mean share of the agents that were busy over `ended_s` seconds."""
+        return self.busy_s / (self.size * ended_s) if ended_s > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StreamedRun:
+    """One replication without its rows; two of different seeds are merged by adding what adds and `latency`.
+
+    `latency` counts finished - due of all that was carried out (succeeded, failed or timed out), in seconds. `outcomes`
+    and `errors` count workflows. The last of `pools` is named `cores`.
+    """
+
+    scenario: str
+    digest: str
+    seed: int
+    offered: int
+    outcomes: Mapping[str, int]
+    errors: Mapping[str, int]
+    latency: Histogram
+    pools: Mapping[str, PoolTotals]
+    most_in_flight: int
+    timers: int
+    ended_s: float
+    stopped: str | None
+
+
+def streamed_run_of(plan: Plan, kinds: list[str], form: Form, stopped: str | None) -> StreamedRun:
+    """What a form that streamed has left."""
+    world, scenario = form.world(), plan.scenario
+    errors: dict[str, int] = {}
+    for kind, count in zip(kinds, form.sim.errors, strict=False):  # the last count is of workflows without an error
+        if count:
+            errors[kind] = errors.get(kind, 0) + int(count)
+    names = (*(pool.name for pool in scenario.pools), CORES)
+    return StreamedRun(
+        scenario=scenario.name,
+        digest=scenario.digest,
+        seed=plan.seed,
+        offered=int(world.offered),
+        outcomes={outcome.name.lower(): int(form.sim.outcomes[outcome]) for outcome in Outcome},
+        errors=errors,
+        latency=Histogram(np.array(form.sim.buckets, dtype=np.int64)),
+        pools={
+            name: PoolTotals(int(pool.size), float(pool.busy_s), float(pool.waited_s), int(pool.deepest))
+            for name, pool in zip(names, form.pools(), strict=True)
+        },
+        most_in_flight=int(world.most_in_flight),
+        timers=int(world.fired),
+        ended_s=float(world.now),
+        stopped=stopped,
+    )
