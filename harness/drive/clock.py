@@ -72,6 +72,11 @@ class Clock:
         return time.thread_time() - self._cpu_origin
 
 
+def real_now_s() -> float:
+    """Real seconds since an arbitrary instant, for a run that has no loop to ask."""
+    return time.monotonic()
+
+
 def burn_thread_cpu(seconds: float, work: Callable[[], object]) -> None:
     """Call `work` over and over until this thread has used `seconds` of CPU time."""
     until = time.thread_time() + seconds

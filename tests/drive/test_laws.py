@@ -29,7 +29,7 @@ LAWS_EXAMPLES = 250
 )
 @given(scenarios(), st.integers(0, 2**32))
 def test_every_law_holds_on_random_scenarios(scenario: Scenario, seed: int) -> None:
-    done = run(scenario, clock="virtual", seed=seed)
+    done = run(scenario, clock="virtual", seed=seed, engine="loop")
     event(f"stopped: {done.stopped}")
     everything_offered_is_accounted_for(scenario, done)
     no_latency_is_below_its_service_time(scenario, done)
@@ -147,7 +147,7 @@ def no_latency_is_below_its_service_time(scenario: Scenario, done: Run) -> None:
 @settings(max_examples=60, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 @given(scenarios(), st.integers(0, 2**32))
 def test_the_same_seed_gives_the_same_run(scenario: Scenario, seed: int) -> None:
-    one, other = (run(scenario, clock="virtual", seed=seed) for _ in range(2))
+    one, other = (run(scenario, clock="virtual", seed=seed, engine="loop") for _ in range(2))
     for group in ("workflows", "attempts"):
         for name in type(getattr(one, group)).__slots__:
             np.testing.assert_array_equal(getattr(getattr(one, group), name), getattr(getattr(other, group), name))
@@ -161,7 +161,7 @@ def test_luck_does_not_depend_on_pool_size() -> None:
         scenario = Scenario(
             name="s", load=BurstLoad((30,)), types=(kind,), mix=(("t", 1.0),), pools=(Pool("agents", size),)
         )
-        done = run(scenario, clock="virtual", seed=3)
+        done = run(scenario, clock="virtual", seed=3, engine="loop")
         spent = (done.attempts.released_s - done.attempts.granted_s).tolist()
         return dict(
             zip(zip(done.attempts.workflow.tolist(), done.attempts.step.tolist(), strict=True), spent, strict=True)
@@ -175,4 +175,4 @@ def test_luck_does_not_depend_on_pool_size() -> None:
 def test_the_cores_pool_is_named_only_where_something_burns() -> None:
     kind = WorkflowType("t", (Step("s", wait=Constant(0.5)),))
     scenario = Scenario(name="s", load=BurstLoad((3,)), types=(kind,), mix=(("t", 1.0),), pools=(Pool("agents", 2),))
-    assert CORES not in run(scenario, clock="virtual").pool_names
+    assert CORES not in run(scenario, clock="virtual", engine="loop").pool_names
