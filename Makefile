@@ -6,7 +6,7 @@ RUNTIME := $(VENV)/.installed-runtime
 DEV := $(VENV)/.installed-dev
 PEERS := $(VENV)-peers/.installed
 
-.PHONY: bench test lint types rules workflows tests compare-speed clean
+.PHONY: bench test lint types rules workflows tests compare-speed verdicts clean
 .DEFAULT_GOAL := bench
 
 bench: $(RUNTIME)
@@ -46,6 +46,10 @@ $(DEV): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@ $(RUNTIME)
+
+# the table of docs/verdicts.md; DATA names a folder of recorded runs, without it their sections are left out
+verdicts: $(PEERS)
+	$(VENV)-peers/bin/python -m benchmarks.verdicts $(if $(DATA),--data $(DATA)) --out docs/verdicts.md
 
 $(PEERS): pyproject.toml
 	test -x $(VENV)-peers/bin/python || $(PYTHON) -m venv $(VENV)-peers

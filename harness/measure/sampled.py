@@ -15,6 +15,8 @@ _WARM_UP = 0.2
 """Share of the workflows done that is left out of the growth of memory: caches and imports are not a leak."""
 
 
+# long: one line for each field of the record
+# long: one line per figure
 def sampled_machine(run: Run) -> Machine:
     """Peaks are the largest sample, the mean CPU is weighted by the time each sample covers."""
     series = run.resources
