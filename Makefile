@@ -31,7 +31,8 @@ workflows: $(DEV)
 	$(BIN)/shellcheck .ci/run
 
 tests: $(DEV)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest tests/performance --load-clock wall --quiet
+	$(BIN)/python -m pytest --load-clock virtual
 
 # side by side with the peers, ratios printed; the peers get an environment of their own
 compare-speed: $(PEERS)

@@ -18,6 +18,10 @@ _T = TypeVar("_T")
 _Job = tuple[Future[Any], Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 
+class Worker(threading.Thread):
+    """A thread of `DaemonThreads`: whoever gave it its work waits for the work itself, not for the thread."""
+
+
 class DaemonThreads(ThreadPoolExecutor):
     """An executor of at most `size` daemon threads, first in first out.
 
@@ -39,7 +43,7 @@ class DaemonThreads(ThreadPoolExecutor):
             self._pending += 1
             if self._running < min(self._size, self._pending):
                 self._running += 1
-                threading.Thread(target=self._work, name=f"{self._name}-{self._running}", daemon=True).start()
+                Worker(target=self._work, name=f"{self._name}-{self._running}", daemon=True).start()
         self._jobs.put((future, fn, args, kwargs))
         return future
 

@@ -97,6 +97,11 @@ def test_a_batch_shorter_than_the_sampling_interval_still_has_a_peak() -> None:
     assert seen.cpu_peaks == (0.5, 0.5, 0.5, 0.5, 0.5)  # the sample at 9 s covers all that went before it
 
 
+def test_a_rate_covers_the_time_before_its_sample_also_across_the_end_of_a_batch() -> None:
+    resources = series([0.0, 4.0, 6.0, 10.0], cpu_share=[NAN, 0.1, 0.9, 0.2])
+    assert sampled(BurstLoad((1, 1)), one_run(resources, batches=2)).cpu_peaks == (0.9, 0.9)
+
+
 def test_the_largest_over_runs_per_batch_and_one_entry_per_run_without_batches() -> None:
     first, second = series([0.0, 6.0], rss_b=[10, 30]), series([0.0, 6.0], rss_b=[20, 25])
     batched = sampled(BurstLoad((1, 1)), one_run(first, batches=2), one_run(second, batches=2))

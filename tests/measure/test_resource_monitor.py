@@ -218,9 +218,11 @@ def test_leaked_tasks() -> None:
         await asyncio.gather(*leaked, return_exceptions=True)
         return series
 
-    tasks = asyncio.run(main()).values["tasks"]
+    series = asyncio.run(main())
+    tasks = series.values["tasks"]
     assert tasks[0] == 1
     assert tasks[-1] == 101
+    assert len(tasks) <= 2 + (series.t_s[-1] - series.t_s[0]) / 0.05 + 1, "a beat is not a sample"
 
 
 def test_tasks_come_and_go_in_other_threads_while_they_are_counted() -> None:
