@@ -12,7 +12,6 @@ from harness.scenario.model import BurstLoad, Load
 
 
 # long: one line for each field of the record
-# long: one line per figure
 def resource_metrics(load: Load, machines: Sequence[Machine]) -> ResourceMetrics:
     """The figures of all runs; `machines` has one entry per run.
 

@@ -142,7 +142,6 @@ def _exhausted_at(run: Run, seen: _Requests, size: int) -> float | None:
 
 
 # long: one line for each field of the record
-# long: one line per figure
 def _sampled(scenario: Scenario, runs: Sequence[Run], sampled: Sequence[PoolSamples]) -> PoolMetrics:
     """The target's one pool, over the samples of its gauges; what only requests could show is not observable."""
     rate = min(samples.rate_hz for samples in sampled)

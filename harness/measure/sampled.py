@@ -16,7 +16,6 @@ _WARM_UP = 0.2
 
 
 # long: one line for each field of the record
-# long: one line per figure
 def sampled_machine(run: Run) -> Machine:
     """Peaks are the largest sample, the mean CPU is weighted by the time each sample covers."""
     series = run.resources
