@@ -3,10 +3,6 @@ import pytest
 from tests.bridges.sessions import SCENARIOS, TARGETS, TESTS
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "slow: takes more than ten seconds.")
-
-
 @pytest.fixture
 def project(pytester: pytest.Pytester) -> pytest.Pytester:
     """A user's project: a test, scenarios and a target, with the virtual clock set in its ini file."""
