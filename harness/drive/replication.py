@@ -55,6 +55,7 @@ class Replication:
             finally:
                 ended_s, cpu_s, real_s = clock.now(), clock.thread_cpu_s(), clock.real_s()
                 resources = empty_series(modelled=True) if monitor is None else monitor.stop()
+                self.recorder.doubts.extend(monitor.doubts if monitor is not None else ())
                 interrupts.rearm(_CLEANUP_S)
                 self._clean_up()
         return self._freeze(stopped, ended_s, cpu_s, real_s, resources)
