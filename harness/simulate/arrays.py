@@ -14,11 +14,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numba.extending import overload, register_jitable
 
-from harness.plan.draws import CELLS, ROWS, quantile
+from harness.plan.draws import quantile
 from harness.simulate import primitives
-
-EVENT = np.dtype([("when_s", "f8"), ("order", "i8"), ("target", "i8"), ("token", "i8")])
-TABLE = ROWS * (CELLS + 1)
 
 _Body = TypeVar("_Body", bound=Callable[..., Any])
 
@@ -27,7 +24,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _ODD = np.uint64(0xD1B54A32D192ED03)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
-_ONE = np.uint64(1)
+_0, _1, _2, _3 = (np.uint64(n) for n in range(4))
 _UNIT = 2.0**-53
 
 
@@ -41,7 +38,7 @@ def body_of(primitive: Callable[..., Any]) -> Callable[[_Body], _Body]:
     return register
 
 
-@register_jitable
+@register_jitable(forceinline=True)
 def mix(z: Any) -> Any:
     """`plan.draws.mix`."""
     z = (z ^ (z >> _30)) * _MIX_1
@@ -49,62 +46,90 @@ def mix(z: Any) -> Any:
     return z ^ (z >> _31)
 
 
-@register_jitable
-def before(a: Any, when_s: float, order: int) -> bool:
-    """Whether event `a` fires before (when_s, order)."""
-    return bool(a.when_s < when_s or (a.when_s == when_s and a.order < order))
+@register_jitable(forceinline=True)
+def first_of_four(when_s: Any, order: Any, child: Any) -> Any:
+    """Which of the events at `child` and the three places behind it fires first.
+
+    Selected and not branched upon: which one it is cannot be foreseen, ties can.
+    """
+    a, b, c, d = when_s[child], when_s[child + _1], when_s[child + _2], when_s[child + _3]
+    first = child + _1 if b < a else child
+    other = child + _3 if d < c else child + _2
+    least, rest = min(a, b), min(c, d)
+    first = other if rest < least else first
+    least = min(least, rest)
+    if (a == least) + (b == least) + (c == least) + (d == least) > 1:
+        for tied in (child, child + _1, child + _2, child + _3):
+            if when_s[tied] == least and order[tied] < order[first]:
+                first = tied
+    return first
 
 
-@register_jitable
-def put(event: Any, when_s: float, order: int, target: int, token: int) -> None:
+@register_jitable(forceinline=True)
+def put(calendar: Any, place: Any, when: float, serial: int, aim: int, version: int) -> None:  # noqa: PLR0917 - as there
     """Fill a place of the heap."""
-    event.when_s = when_s
-    event.order = order
-    event.target = target
-    event.token = token
+    when_s, order, target, token = calendar
+    when_s[place] = when
+    order[place] = serial
+    target[place] = aim
+    token[place] = version
+
+
+@register_jitable(forceinline=True)
+def sink(calendar: Any, size: Any, when: float, serial: int, aim: int, version: int) -> None:  # noqa: PLR0917 - as there
+    """Put an event into the hole at the top of a heap of `size`, or below it, where it belongs."""
+    when_s, order, target, token = calendar
+    place = _0
+    child = _1
+    while child < size:
+        least = first_of_four(when_s, order, child)
+        if when < when_s[least] or (when == when_s[least] and serial < order[least]):
+            break
+        put(calendar, place, when_s[least], order[least], target[least], token[least])
+        place = least
+        child = (place << _2) + _1
+    put(calendar, place, when, serial, aim, version)
+
+
+@register_jitable(forceinline=True)
+def rise(calendar: Any, place: Any, when: float, serial: int, aim: int, version: int) -> None:  # noqa: PLR0917 - as there
+    """Put an event into the heap at `place`, its end, or above it, where it belongs."""
+    when_s, order, target, token = calendar
+    while place > _0:
+        above = (place - _1) >> _2
+        if when_s[above] < when or (when_s[above] == when and order[above] < serial):
+            break
+        put(calendar, place, when_s[above], order[above], target[above], token[above])
+        place = above
+    put(calendar, place, when, serial, aim, version)
 
 
 @body_of(primitives.push)
 def push(sim: Any, world: Any, when_s: float, order: int, target: int, token: int) -> None:  # noqa: PLR0917 - as there
-    heap = sim.calendar
-    place = world.events
-    world.events = place + 1
-    while place > 0:
-        above = (place - 1) >> 2
-        parent = heap[above]
-        if not before(parent, when_s, order):
-            put(heap[place], parent.when_s, parent.order, parent.target, parent.token)
-            place = above
-        else:
-            break
-    put(heap[place], when_s, order, target, token)
+    # a timer that fires mostly sets another: it goes into the hole that the first one has left
+    if world.hole:
+        world.hole = 0
+        sink(sim.calendar, np.uint64(world.events), when_s, order, target, token)
+    else:
+        world.events += 1
+        rise(sim.calendar, np.uint64(world.events - 1), when_s, order, target, token)
 
 
 @body_of(primitives.pop)
 def pop(sim: Any, world: Any) -> tuple[float, int, int, int]:
-    heap = sim.calendar
+    when_s, order, target, token = sim.calendar
+    if world.hole:
+        last = world.events - 1
+        world.events = last
+        when = when_s[last]
+        when_s[last] = math.inf  # behind the last event all is at infinity, so that four children can be compared
+        if last > 0:
+            sink(sim.calendar, np.uint64(last), when, order[last], target[last], token[last])
+    world.hole = 1
     if world.events == 0:
+        world.hole = 0
         return math.inf, 0, 0, 0
-    first = heap[0]
-    found = first.when_s, first.order, first.target, first.token
-    size = world.events - 1
-    world.events = size
-    last = heap[size]
-    place = 0
-    child = 1
-    while child < size:
-        least = child
-        for other in range(child + 1, min(child + 4, size)):
-            if before(heap[other], heap[least].when_s, heap[least].order):
-                least = other
-        small = heap[least]
-        if not before(small, last.when_s, last.order):
-            break
-        put(heap[place], small.when_s, small.order, small.target, small.token)
-        place = least
-        child = 4 * place + 1
-    put(heap[place], last.when_s, last.order, last.target, last.token)
-    return found
+    return when_s[0], order[0], target[0], token[0]
 
 
 @body_of(primitives.bring_luck)
@@ -112,7 +137,7 @@ def bring_luck(sim: Any, world: Any, job: Any) -> None:  # noqa: ARG001 - one si
     job.key = mix(world.seed_key + np.uint64(job.number + 1) * _GOLDEN)
 
 
-@register_jitable
+@register_jitable(forceinline=True)
 def uniform(key: Any, place: int, attempt: int, purpose: int) -> float:
     """`plan.draws.uniform`."""
     counter = (((place << 16) | attempt) << 8) | purpose
@@ -126,50 +151,50 @@ def chance(sim: Any, world: Any, job: Any, purpose: int) -> float:  # noqa: ARG0
 
 @body_of(primitives.drawn_s)
 def drawn_s(sim: Any, world: Any, job: Any, table: int, purpose: int) -> float:  # noqa: ARG001 - as above
-    return quantile(sim.tables, table * TABLE, uniform(job.key, job.place, job.attempt, purpose))
+    return quantile(sim.tables, table * primitives.TABLE, uniform(job.key, job.place, job.attempt, purpose))
 
 
 @body_of(primitives.write_attempt)
 def write_attempt(sim: Any, world: Any, job: Any, pool: int, released_s: float) -> None:
-    row = sim.rows[world.rows]
-    world.rows += 1
-    row.workflow = job.number
-    row.step = job.place
-    row.attempt = job.attempt
-    row.pool = pool
-    row.requested_s = job.requested_s
-    row.granted_s = job.granted_s
-    row.released_s = released_s
-    row.depth = job.depth
-    row.busy = job.busy
-    row.ended = job.ended
-    row.error = job.error
+    rows, place = sim.rows, world.rows
+    world.rows = place + 1
+    rows.workflow[place] = job.number
+    rows.step[place] = job.place
+    rows.attempt[place] = job.attempt
+    rows.pool[place] = pool
+    rows.requested_s[place] = job.requested_s
+    rows.granted_s[place] = job.granted_s
+    rows.released_s[place] = released_s
+    rows.depth[place] = job.depth
+    rows.busy[place] = job.busy
+    rows.ended[place] = job.ended
+    rows.error[place] = job.error
 
 
 @body_of(primitives.write_burn)
 def write_burn(sim: Any, world: Any, job: Any, ended: int) -> None:
-    row = sim.rows[world.rows]
-    world.rows += 1
-    row.workflow = job.number
-    row.step = job.place
-    row.attempt = job.attempt
-    row.pool = world.cores
-    row.requested_s = job.burn_requested_s
-    row.granted_s = job.burn_granted_s
-    row.released_s = job.burn_released_s
-    row.depth = job.burn_depth
-    row.busy = job.burn_busy
-    row.ended = ended
-    row.error = -1
+    rows, place = sim.rows, world.rows
+    world.rows = place + 1
+    rows.workflow[place] = job.number
+    rows.step[place] = job.place
+    rows.attempt[place] = job.attempt
+    rows.pool[place] = world.cores
+    rows.requested_s[place] = job.burn_requested_s
+    rows.granted_s[place] = job.burn_granted_s
+    rows.released_s[place] = job.burn_released_s
+    rows.depth[place] = job.burn_depth
+    rows.busy[place] = job.burn_busy
+    rows.ended[place] = ended
+    rows.error[place] = -1
 
 
 @body_of(primitives.write_workflow)
 def write_workflow(sim: Any, world: Any, job: Any, outcome: int, error: int) -> None:
-    row = sim.flows[job.number]
-    row.due_s = job.due_s
-    row.started_s = job.started_s
-    row.finished_s = world.now
-    row.outcome = outcome
-    row.type = job.kind
-    row.error = error
-    row.batch = job.batch
+    flows, place = sim.flows, job.number
+    flows.due_s[place] = job.due_s
+    flows.started_s[place] = job.started_s
+    flows.finished_s[place] = world.now
+    flows.outcome[place] = outcome
+    flows.type[place] = job.kind
+    flows.error[place] = error
+    flows.batch[place] = job.batch

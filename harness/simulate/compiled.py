@@ -6,6 +6,7 @@ import hashlib
 import inspect
 import logging
 import sys
+from collections import namedtuple
 from collections.abc import Iterator
 from types import FunctionType, ModuleType
 from typing import Any
@@ -21,11 +22,15 @@ from harness.plan import draws
 from harness.plan.arrivals import Plan
 from harness.simulate import arrays, endings, kernel, passage, primitives, queues, records, sources, timers
 from harness.simulate.feed import Stretch
-from harness.simulate.records import NEEDS_EVENTS, NEEDS_JOBS, Job, Pool, Sim, Step, World, dtype_of
+from harness.simulate.records import NEEDS_EVENTS, NEEDS_JOBS, Job, Pool, Sim, Step, World, dtype_of, dtype_of_column
 from harness.simulate.setting import Setting
 
 _SHARED = (queues, timers, sources, endings, passage, kernel)
 """Modules whose functions are compiled as they stand."""
+
+
+_SELDOM = {"stop", "sweep", "expire_waiter", "offer_burst", "back_off", "give_in", "fire_other", "cancel"}
+"""Called, where all else is inlined: the call of a function with so many arrays costs as much as its work."""
 
 
 def _functions(module: ModuleType) -> Iterator[FunctionType]:
@@ -42,7 +47,7 @@ def _digest() -> str:
 
 for _module in _SHARED:
     for _function in _functions(_module):
-        register_jitable(forceinline=True)(_function)
+        register_jitable(forceinline=_function.__name__ not in _SELDOM)(_function)
 register_jitable(draws.quantile)
 register_jitable(histogram.bucket_of)
 
@@ -82,17 +87,38 @@ def _run(sim: Sim) -> int:
 
 STRETCH = 2**16
 """Workflows to be fed at a time."""
-_ROWS = 2**12
-"""Attempts to be written before they are copied into columns: few enough to stay in the processor's cache."""
+_SPARE = 1.1
+"""So many times the rows that a run without retries writes are made room for; what is never written costs nothing."""
 _JOBS = 64
 _EVENTS = 256
-_ROW = np.dtype([(name, "f8" if name.endswith("_s") else "i8") for name in AttemptColumns.__slots__])
-_FLOW = np.dtype([(name, "f8" if name.endswith("_s") else "i8") for name in WorkflowColumns.__slots__])
+_MARGIN = 16
+"""No turn sets as many timers; places behind the last event are compared, too."""
+# named like the columns of a Run, which mypy cannot read off their slots
+Rows: Any = namedtuple("Rows", AttemptColumns.__slots__)  # type: ignore[misc]  # as said
+Flows: Any = namedtuple("Flows", WorkflowColumns.__slots__)  # type: ignore[misc]  # as said
 _JOB = dtype_of(Job)
 # its type is part of what numba looks a cached kernel up by, so a change of any source is seen
 _WORLD = np.dtype([*dtype_of(World).descr, (f"source_{_digest()}", "i8")])
 
 Records = np.ndarray[Any, np.dtype[np.void]]
+
+
+def _columns(columns: Any, length: int) -> Any:
+    """Columns of a Run with room for `length` rows, in arrays that are not written to before the kernel does."""
+    return columns(*(np.empty(length, dtype=dtype_of_column(name)) for name in columns._fields))
+
+
+def _longer(columns: Any, length: int) -> Any:
+    """The same columns with room for more."""
+    longer = _columns(type(columns), length)
+    for old, new in zip(columns, longer, strict=True):
+        new[: len(old)] = old
+    return longer
+
+
+def _calendar(size: int) -> tuple[Any, ...]:
+    """Places for timers: when, order, target, token; all free, which is at infinity."""
+    return np.full(size, np.inf), *(np.zeros(size, dtype=np.int64) for _ in range(3))
 
 
 def _rows_of(found: list[Any], dtype: np.dtype[np.void]) -> Records:
@@ -113,10 +139,9 @@ class Compiled:
         world = setting.world
         world.seed_key = draws.mix((plan.seed + 0x9E3779B97F4A7C15) % 2**64)
         world.streaming = int(streaming)
-        world.row_room = _ROWS
-        world.row_margin = 2 * max(len(program.steps) for program in plan.programs) + 2
-        world.event_room = _EVENTS
-        self._chunks: list[dict[str, Any]] = []
+        self._turn = 2 * max(len(program.steps) for program in plan.programs) + 2
+        world.row_room = 0
+        world.event_room = _EVENTS - _MARGIN
         arrays_of: dict[str, Any] = {
             "worlds": _rows_of([world], _WORLD),
             "jobs": np.zeros(0, dtype=_JOB),
@@ -129,9 +154,9 @@ class Compiled:
             "kinds": np.empty(0, dtype=np.int64),
             "luck": np.empty(0),
             "tables": np.concatenate([table.knots for table in setting.tables] or [np.empty(0)]),
-            "calendar": np.zeros(_EVENTS, dtype=arrays.EVENT),
-            "rows": np.zeros(_ROWS, dtype=_ROW),
-            "flows": np.zeros(0, dtype=_FLOW),
+            "calendar": _calendar(_EVENTS),
+            "rows": _columns(Rows, self._turn),
+            "flows": _columns(Flows, 0),
             "outcomes": np.zeros(5, dtype=np.int64),
             "errors": np.zeros(len(setting.error_kinds) + 1, dtype=np.int64),
             "buckets": np.zeros(histogram.BUCKETS if streaming else 0, dtype=np.int64),
@@ -149,22 +174,29 @@ class Compiled:
         world["base"] = stretch.base
         world["known"] = known = stretch.base + len(stretch.kinds)
         flows: Any = self.sim.flows
-        if not world["streaming"] and known > len(flows):
-            flows = np.concatenate([flows, np.zeros(max(len(flows), len(stretch.kinds)), dtype=_FLOW)])
+        room = len(flows.due_s)
+        if not world["streaming"] and known > room:
+            flows = _longer(flows, max(2 * room, known))
         given: dict[str, Any] = {"kinds": stretch.kinds, "due": stretch.due_s, "batch": stretch.batch, "flows": flows}
         self.sim = self.sim._replace(**given)
 
     def make_room(self, need: int) -> None:
-        """Double what ran out, or carry the attempts away."""
+        """Double what ran out."""
         world: Any = self.sim.worlds[0]
         if need == NEEDS_JOBS:
             self._add_jobs(world)
         elif need == NEEDS_EVENTS:
-            calendar: Any = self.sim.calendar
-            self.sim = self.sim._replace(calendar=np.concatenate([calendar, np.zeros_like(calendar)]))
-            world["event_room"] = 2 * len(calendar)
+            calendar = self.sim.calendar
+            more = _calendar(len(calendar[0]))
+            self.sim = self.sim._replace(
+                calendar=tuple(np.concatenate(pair) for pair in zip(calendar, more, strict=True))
+            )
+            world["event_room"] = 2 * len(more[0]) - _MARGIN
         else:
-            self._carry_attempts_away(world)
+            rows: Any = self.sim.rows
+            length = max(2 * len(rows.workflow), int(_SPARE * self._turn * world["known"]))
+            self.sim = self.sim._replace(rows=_longer(rows, length))
+            world["row_room"] = length - self._turn
 
     def _add_jobs(self, world: Any) -> None:
         jobs: Any = self.sim.jobs
@@ -176,12 +208,6 @@ class Compiled:
         world["free"] = len(jobs)
         grown: Any = np.concatenate([jobs, more])
         self.sim = self.sim._replace(jobs=grown)
-
-    def _carry_attempts_away(self, world: Any) -> None:
-        rows: Any = self.sim.rows
-        written = rows[: world["rows"]]
-        self._chunks.append({name: np.ascontiguousarray(written[name]) for name in AttemptColumns.__slots__})
-        world["rows"] = 0
 
     def stop_here(self) -> None:
         """See `forms.Form`."""
@@ -200,14 +226,10 @@ class Compiled:
 
     def workflow_columns(self) -> WorkflowColumns:
         """What became of the workflows; errors by the kernel's own codes."""
-        world: Any = self.sim.worlds[0]
         flows: Any = self.sim.flows
-        ended = flows[: world["offered"]]
-        columns: dict[str, Any] = {name: np.ascontiguousarray(ended[name]) for name in WorkflowColumns.__slots__}
-        return WorkflowColumns(**columns)
+        return WorkflowColumns(*(column[: self.world().offered] for column in flows))
 
     def attempt_columns(self) -> AttemptColumns:
         """The attempts, in the order in which they ended; errors by the kernel's own codes."""
-        self._carry_attempts_away(self.sim.worlds[0])
-        chunks = self._chunks
-        return AttemptColumns(**{name: np.concatenate([c[name] for c in chunks]) for name in AttemptColumns.__slots__})
+        rows: Any = self.sim.rows
+        return AttemptColumns(*(column[: self.world().rows] for column in rows))

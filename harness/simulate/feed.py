@@ -15,8 +15,13 @@ _FIRST_ATTEMPT = 1
 _WORTH_IT = 64
 """For fewer workflows, making draws in bulk costs more than it saves."""
 
-Luck = tuple[list[float] | None, ...]
-"""One workflow's draws for its first attempts: by purpose, then by step (None: no step draws for that purpose)."""
+
+@dataclass(frozen=True, slots=True)
+class Luck:
+    """A stretch's draws for first attempts: by purpose, flat, `width` (steps) of them for each workflow."""
+
+    width: int
+    draws: tuple[list[float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,34 +58,22 @@ class Feed:
         return Stretch(base, kinds, np.empty(0), np.empty(0, dtype=np.int64))
 
 
-def luck_of(plan: Plan, stretch: Stretch) -> list[Luck] | None:
+def luck_of(plan: Plan, stretch: Stretch) -> Luck | None:
     """The draws of a stretch's workflows for their first attempts, made in bulk; None where that is not worth it."""
     if len(stretch.kinds) < _WORTH_IT:
         return None
-    luck: list[Luck] = [()] * len(stretch.kinds)
+    width = max(len(program.steps) for program in plan.programs)
+    draws = tuple(np.zeros((len(stretch.kinds), width)) for _ in Purpose)
     for kind, program in enumerate(plan.programs):
-        places = np.flatnonzero(stretch.kinds == kind)
-        numbers = (places + stretch.base).astype(np.uint64)
-        columns = [_column(plan.seed, numbers, program.steps, purpose) for purpose in Purpose]
-        for place, draws in zip(places.tolist(), zip(*columns, strict=True), strict=True):
-            luck[place] = draws
-    return luck
-
-
-def _column(
-    seed: int, numbers: np.ndarray[tuple[int], np.dtype[np.uint64]], steps: tuple[StepProgram, ...], purpose: Purpose
-) -> list[list[float]] | list[None]:
-    """For each workflow, its draws for one purpose, by step."""
-    if not any(_draws(step, purpose) for step in steps):
-        return [None] * len(numbers)
-    found = np.zeros((len(numbers), len(steps)))
-    for place, step in enumerate(steps):
-        if _draws(step, purpose):
-            luck = uniforms(seed, numbers, purpose, place << 16 | _FIRST_ATTEMPT)
-            table = _table(step, purpose)
-            found[:, place] = luck if table is None else table.all_at(luck)
-    rows: list[list[float]] = found.tolist()
-    return rows
+        chosen = stretch.kinds == kind
+        numbers = (np.flatnonzero(chosen) + stretch.base).astype(np.uint64)
+        for place, step in enumerate(program.steps):
+            for purpose in Purpose:
+                if _draws(step, purpose):
+                    luck = uniforms(plan.seed, numbers, purpose, place << 16 | _FIRST_ATTEMPT)
+                    table = _table(step, purpose)
+                    draws[purpose][chosen, place] = luck if table is None else table.all_at(luck)
+    return Luck(width, tuple(found.ravel().tolist() for found in draws))
 
 
 def _draws(step: StepProgram, purpose: Purpose) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from harness.measure.record import AttemptColumns, WorkflowColumns
 from harness.plan.arrivals import Plan
 from harness.simulate import kernel
 from harness.simulate.feed import Stretch, luck_of
-from harness.simulate.records import Job, Pool, Sim, World
+from harness.simulate.records import Job, Pool, Sim, World, dtype_of_column
 from harness.simulate.setting import Setting
 
 STRETCH = 1024
@@ -39,10 +40,10 @@ class Interpreted:
             batch=[],
             kinds=[],
             luck=None,
-            tables=setting.tables,
+            tables=[knot for table in setting.tables for knot in table.knots.tolist()],
             calendar=[],
-            rows=[],
-            flows=[],
+            rows=array("d"),
+            flows=array("d"),
             outcomes=[0] * 5,
             errors=[0] * (len(setting.error_kinds) + 1),
             buckets=[0] * (BUCKETS if streaming else 0),
@@ -63,8 +64,6 @@ class Interpreted:
         )
         world.base = stretch.base
         world.known = stretch.base + len(stretch.kinds)
-        if not world.streaming:
-            self.sim.flows.extend([None] * len(stretch.kinds))
 
     def make_room(self, _need: int) -> None:
         """Only jobs can run out: all else is a list that grows by itself."""
@@ -88,28 +87,19 @@ class Interpreted:
 
     def workflow_columns(self) -> WorkflowColumns:
         """What became of the workflows; errors by the kernel's own codes."""
-        due, started, finished, outcome, kind, error, batch = _columns(self.sim.flows[: self.sim.worlds[0].offered], 7)
-        return WorkflowColumns(
-            due_s=np.array(due, dtype=np.float64),
-            started_s=np.array(started, dtype=np.float64),
-            finished_s=np.array(finished, dtype=np.float64),
-            outcome=np.array(outcome, dtype=np.int64),
-            type=np.array(kind, dtype=np.int64),
-            error=np.array(error, dtype=np.int64),
-            batch=np.array(batch, dtype=np.int64),
-        )
+        names = WorkflowColumns.__slots__
+        rows = np.array(self.sim.flows).reshape(-1, 1 + len(names))
+        by_number = np.argsort(rows[:, 0])
+        columns: dict[str, Any] = {
+            name: rows[by_number, 1 + place].astype(dtype_of_column(name)) for place, name in enumerate(names)
+        }
+        return WorkflowColumns(**columns)
 
     def attempt_columns(self) -> AttemptColumns:
         """The attempts, in the order in which they ended; errors by the kernel's own codes."""
         names = AttemptColumns.__slots__
-        columns = zip(names, _columns(self.sim.rows, len(names)), strict=True)
-        arrays: dict[str, Any] = {name: np.array(column, dtype=_dtype(name)) for name, column in columns}
-        return AttemptColumns(**arrays)
-
-
-def _dtype(name: str) -> type[np.float64] | type[np.int64]:
-    return np.float64 if name.endswith("_s") else np.int64
-
-
-def _columns(rows: list[tuple[float, ...]], count: int) -> list[tuple[float, ...]]:
-    return list(zip(*rows, strict=True)) or [()] * count
+        rows = np.array(self.sim.rows).reshape(-1, len(names))
+        columns: dict[str, Any] = {
+            name: rows[:, place].astype(dtype_of_column(name)) for place, name in enumerate(names)
+        }
+        return AttemptColumns(**columns)

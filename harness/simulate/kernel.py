@@ -20,6 +20,7 @@ from harness.simulate.records import (
     NEEDS_INPUT,
     NEEDS_JOBS,
     NEEDS_ROWS,
+    OPEN,
     POOL,
     QUEUED,
     RESULT,
@@ -30,63 +31,69 @@ from harness.simulate.records import (
     World,
 )
 from harness.simulate.sources import arrive, offer_next
-from harness.simulate.timers import expire_waiter, rank_of, set_timer
-
-EVENT_MARGIN = 16
-"""No single step of the loop sets as many timers."""
+from harness.simulate.timers import LAST_WORK, expire_waiter, set_timer
 
 
 def run(sim: Sim) -> int:
     """Run until the load has ended (`DONE`) or until something is needed; then it may be called again."""
     world = sim.worlds[0]
     while True:
-        if world.events + EVENT_MARGIN > world.event_room:
+        if world.events >= world.event_room:
             return NEEDS_EVENTS
+        if world.rows >= world.row_room:
+            return NEEDS_ROWS
         if world.offering > 0:
-            if world.offered >= world.known and not (world.law == 0 and world.offered == world.total):
-                return NEEDS_INPUT
             if world.free < 0:
                 return NEEDS_JOBS
+            if world.offered == world.known and not (world.law == OPEN and world.offered == world.total):
+                return NEEDS_INPUT
             offer_next(sim, world)
-        elif world.ready_head >= 0:
-            if world.rows + world.row_margin > world.row_room:
-                return NEEDS_ROWS
-            resume(sim, world, next_ready(sim, world))
+            continue
+        if world.ready_head >= 0:
+            slot = next_ready(sim, world)
         elif world.in_flight == 0 and (world.exhausted or world.stopping):
             return DONE
         else:
-            fire(sim, world)
+            slot = fire(sim, world)
+        if slot >= 0:
+            resume(sim, world, sim.jobs[slot])
 
 
-def fire(sim: Sim, world: World) -> None:
-    """Let the next timer fire; past the run's limit, stop."""
+def fire(sim: Sim, world: World) -> int:
+    """Let the next timer fire, and return the slot of the job whose turn it is then, or -1.
+
+    Nothing else is ready when a timer fires, so a job that it wakes need not queue for its turn.
+    """
     when_s, order, target, token = pop(sim, world)
     if when_s > world.limit_s:
         stop(sim, world)
-        return
+        return -1
     world.now = when_s
     world.fired += 1
-    if target >= 0:
-        job = sim.jobs[target]
-        if job.token == token:
-            wake_by_timer(sim, world, job, rank_of(order))
-    elif target == SOURCE:
+    if target < 0:
+        fire_other(sim, world, target, order)
+        return -1
+    job = sim.jobs[target]
+    if job.token != token:
+        return -1
+    if order > LAST_WORK:
+        job.news = EXPIRED
+    else:
+        job.news = RESULT
+        if job.state == BURNING:
+            job.burn_released_s = when_s
+            pass_core_on(sim, world)
+    return target
+
+
+def fire_other(sim: Sim, world: World, target: int, order: int) -> None:
+    """The timer of the source, the sweep or a pool fired."""
+    if target == SOURCE:
         arrive(sim, world)
     elif target == SWEEP:
         sweep(sim, world)
     else:
         expire_waiter(sim, world, POOL - target, order)
-
-
-def wake_by_timer(sim: Sim, world: World, job: Job, rank: int) -> None:
-    """A job's own timer fired: its work is done, or its attempt has run out of time."""
-    if rank == DEADLINE:
-        wake(sim, world, job, EXPIRED)
-        return
-    wake(sim, world, job, RESULT)
-    if job.state == BURNING:
-        job.burn_released_s = world.now
-        pass_core_on(sim, world)
 
 
 def sweep(sim: Sim, world: World) -> None:

@@ -49,16 +49,16 @@ def resume(sim: Sim, world: World, job: Job) -> None:
     """Let a job that was woken run until it waits again."""
     phase = learn(sim, world, job)
     while phase != SUSPENDED:
-        if phase == REQUEST:
-            phase = request(sim, world, job)
-        elif phase == SERVE:
-            phase = serve(sim, world, job)
-        elif phase == BURN:
+        if phase == BURN:
             phase = burn(sim, world, job)
         elif phase == CHECK:
             phase = check(sim, world, job)
-        else:
+        elif phase == END:
             phase = end_attempt(sim, world, job)
+        elif phase == REQUEST:
+            phase = request(sim, world, job)
+        else:
+            phase = serve(sim, world, job)
 
 
 def learn(sim: Sim, world: World, job: Job) -> int:

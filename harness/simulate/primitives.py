@@ -1,6 +1,6 @@
 """What the two forms of the kernel do differently: the calendar of timers, the draws, and where results are written.
 
-These are the interpreted bodies, made of what CPython is quick at (heapq, tuples, draws made beforehand by numpy). The
+These are the interpreted bodies, made of what CPython is quick at (heapq, flat rows, draws made in bulk by numpy). The
 compiled ones, over arrays, are in `compiled.py`, under the same names.
 """
 
@@ -9,8 +9,11 @@ from __future__ import annotations
 import math
 from heapq import heappop, heappush
 
-from harness.plan.draws import uniform, workflow_key
+from harness.plan.draws import CELLS, ROWS, Purpose, quantile, uniform, workflow_key
 from harness.simulate.records import Job, Sim, World
+
+TABLE = ROWS * (CELLS + 1)
+"""Knots of one quantile table; tables lie one behind the other."""
 
 
 # six plain numbers cross this seam, because a compiled calendar holds nothing else; compiled, the world counts them
@@ -26,36 +29,34 @@ def pop(sim: Sim, world: World) -> tuple[float, int, int, int]:  # noqa: ARG001 
 
 def bring_luck(sim: Sim, world: World, job: Job) -> None:
     """Give a job that is being offered what its draws are made of."""
+    job.luck = sim.luck
     if sim.luck is None:
         job.key = workflow_key(world.seed, job.number)
-        job.luck = None
     else:
-        job.luck = sim.luck[job.number - world.base]
+        job.luck_at = (job.number - world.base) * sim.luck.width
 
 
 def drawn_s(sim: Sim, world: World, job: Job, table: int, purpose: int) -> float:
     """A duration drawn from a table for the job's present attempt, in seconds."""
     if job.luck is not None and job.attempt == 1:
-        early: float = job.luck[purpose][job.place]
+        early: float = job.luck.draws[purpose][job.luck_at + job.place]
         return early
-    late: float = sim.tables[table].at(chance(sim, world, job, purpose))
-    return late
+    return quantile(sim.tables, table * TABLE, chance(sim, world, job, purpose))
 
 
 def chance(sim: Sim, world: World, job: Job, purpose: int) -> float:  # noqa: ARG001 - one signature for all draws
     """A uniform draw on [0, 1) for the job's present attempt."""
     if job.luck is not None:
-        early = job.luck[purpose]
-        if early is not None and job.attempt == 1:
-            chosen: float = early[job.place]
-            return chosen
+        if job.attempt == 1 and purpose == Purpose.FAIL:
+            early: float = job.luck.draws[purpose][job.luck_at + job.place]
+            return early
         job.key = workflow_key(world.seed, job.number)
     return uniform(job.key, job.place, job.attempt, purpose)
 
 
 def write_attempt(sim: Sim, world: World, job: Job, pool: int, released_s: float) -> None:  # noqa: ARG001 - compiled, the world counts the rows
     """Append the job's attempt to the rows of `AttemptColumns`."""
-    sim.rows.append(
+    sim.rows.extend(
         (
             job.number,
             job.place,
@@ -74,7 +75,7 @@ def write_attempt(sim: Sim, world: World, job: Job, pool: int, released_s: float
 
 def write_burn(sim: Sim, world: World, job: Job, ended: int) -> None:
     """Append the job's stay at the cores to the rows of `AttemptColumns`."""
-    sim.rows.append(
+    sim.rows.extend(
         (
             job.number,
             job.place,
@@ -92,5 +93,5 @@ def write_burn(sim: Sim, world: World, job: Job, ended: int) -> None:
 
 
 def write_workflow(sim: Sim, world: World, job: Job, outcome: int, error: int) -> None:
-    """Fill the job's row of `WorkflowColumns`."""
-    sim.flows[job.number] = (job.due_s, job.started_s, world.now, outcome, job.kind, error, job.batch)
+    """Write the job's row of `WorkflowColumns`."""
+    sim.flows.extend((job.number, job.due_s, job.started_s, world.now, outcome, job.kind, error, job.batch))

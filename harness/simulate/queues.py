@@ -16,13 +16,13 @@ def wake(sim: Sim, world: World, job: Job, news: int) -> None:
     world.ready_tail = job.slot
 
 
-def next_ready(sim: Sim, world: World) -> Job:
-    """Take the first job off the ready queue, which is not empty."""
-    job = sim.jobs[world.ready_head]
-    world.ready_head = job.next_ready
+def next_ready(sim: Sim, world: World) -> int:
+    """Take the first job off the ready queue, which is not empty, and return its slot."""
+    slot = world.ready_head
+    world.ready_head = sim.jobs[slot].next_ready
     if world.ready_head < 0:
         world.ready_tail = -1
-    return job
+    return slot
 
 
 def join(sim: Sim, pool: Pool, job: Job) -> None:

@@ -77,7 +77,9 @@ class Job:
     younger: int = -1
     """Neighbours among the workflows in flight, in the order in which they started."""
     luck: Any = None
-    """Interpreted only: its draws made beforehand, by purpose and step; None where they are made one by one."""
+    """Interpreted only: draws of its stretch made beforehand, by purpose; None where they are made one by one."""
+    luck_at: int = 0
+    """Interpreted only: where its own draws begin among them."""
 
 
 @dataclass(slots=True)
@@ -171,9 +173,12 @@ class World:
     streaming: int = 0
     rows: int = 0
     row_room: int = UNBOUNDED
-    row_margin: int = 0
+    """So many rows may be there before a turn; what one turn can write fits beyond."""
     events: int = 0
+    hole: int = 0
+    """Compiled only: the first event has fired, and its place in the calendar is still to be filled."""
     event_room: int = UNBOUNDED
+    """As for rows."""
 
 
 class Sim(NamedTuple):
@@ -203,10 +208,18 @@ class Sim(NamedTuple):
     buckets: list[int]
 
 
+def dtype_of_column(name: str) -> str:
+    """The dtype of a column of a Run, which its name tells: times end in `_s`."""
+    return "f8" if name.endswith("_s") else "i8"
+
+
+_INTERPRETED = {"luck", "luck_at"}
 _CODES = {"int": "i8", "float": "f8", "Key": "u8"}
 
 
 def dtype_of(record: type) -> np.dtype[np.void]:
     """The structured dtype whose rows have the fields of a record class."""
-    fields = [(field.name, _CODES[str(field.type)]) for field in dataclasses.fields(record) if field.type != "Any"]
+    fields = [
+        (field.name, _CODES[str(field.type)]) for field in dataclasses.fields(record) if field.name not in _INTERPRETED
+    ]
     return np.dtype(fields)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
+from harness.errors import ClockError
 from harness.measure.record import Run
 from harness.plan.arrivals import Plan, plan
 from harness.scenario.model import BurstLoad, Scenario
@@ -19,6 +20,9 @@ from harness.simulate.setting import setting_of
 from harness.simulate.streamed import StreamedRun, streamed_run_of
 
 RUN_TIMEOUT = "run timeout"
+
+STANDSTILL = 2**20
+"""So many workflows at one instant are no load but a clock that will never move."""
 
 
 class AgentLoadSimulator:
@@ -85,7 +89,15 @@ def simulate(planned: Plan, form: FormName = "auto", asked_to_stop: Callable[[],
 def complete(form: Form, planned: Plan, asked_to_stop: Callable[[], str | None] = lambda: None) -> str | None:
     """Run a form to the end of its load, and return why it ended early, or None."""
     feed, reason = Feed(planned, form.stretch), None
+    now_s, since = -1.0, 0
     while (need := form.run()) != DONE:
+        world = form.world()
+        if world.now > now_s:
+            now_s, since = world.now, world.offered
+        elif world.offered - since > STANDSTILL:
+            raise ClockError(
+                f"virtual time stands still at {now_s:.6g} s: workflows take no time, so a duration never ends"
+            )
         if reason is None and (reason := asked_to_stop()) is not None:
             form.stop_here()
         if need == NEEDS_INPUT:

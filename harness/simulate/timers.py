@@ -6,20 +6,18 @@ import math
 
 from harness.simulate.primitives import push
 from harness.simulate.queues import join, leave, wake
-from harness.simulate.records import DEADLINE, EXPIRED, POOL, SWEEP, WORK, Job, Pool, Sim, World
+from harness.simulate.records import DEADLINE, EXPIRED, POOL, SWEEP, Job, Pool, Sim, World
 
 _RANK_SHIFT = 56
+
+LAST_WORK = 1 << _RANK_SHIFT
+"""Orders above this one are of other ranks than `WORK`, the first."""
 
 
 def next_order(world: World, rank: int) -> int:
     """The place of a timer set now among those of its instant."""
     world.serial += 1
     return (rank << _RANK_SHIFT) | world.serial
-
-
-def rank_of(order: int) -> int:
-    """The rank that an order was made with."""
-    return order >> _RANK_SHIFT
 
 
 def set_timer(sim: Sim, world: World, when_s: float, rank: int, target: int, token: int) -> None:  # noqa: PLR0917 - as push
@@ -33,10 +31,11 @@ def work_until(sim: Sim, world: World, job: Job, end_s: float, timeout_s: float)
     The readable definition sets both timers and cancels one; only the earlier can ever fire.
     """
     deadline_s = job.granted_s + timeout_s
-    if end_s <= deadline_s:
-        set_timer(sim, world, end_s, WORK, job.slot, job.token)
-    else:
-        set_timer(sim, world, deadline_s, DEADLINE, job.slot, job.token)
+    world.serial = order = world.serial + 1
+    if end_s > deadline_s:
+        end_s = deadline_s
+        order |= DEADLINE << _RANK_SHIFT
+    push(sim, world, end_s, order, job.slot, job.token)
 
 
 def queue_up(sim: Sim, world: World, index: int, pool: Pool, job: Job) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from hypothesis import strategies as st
 
 from harness.scenario.model import (
     BurstLoad,
     ClosedLoad,
     Constant,
+    Empirical,
     Exponential,
+    Gamma,
+    Load,
     Lognormal,
     Pool,
     RateLoad,
@@ -27,8 +32,11 @@ durations = st.one_of(
     st.builds(Exponential, st.floats(0.01, 1.0)),
     st.builds(Lognormal, st.floats(0.01, 1.0), st.floats(0.1, 1.5)),
     st.builds(lambda low, width: Uniform(low, low + width), st.floats(0, 0.5), st.floats(0, 1.0)),
+    st.sampled_from([Gamma(0.3, 2.0), Empirical((0.0, 0.25, 0.25, 1.0))]),
 )
-burns = st.sampled_from([Constant(0.0), Constant(0.0), Constant(0.05), Constant(0.25)])
+burns = st.one_of(
+    st.sampled_from([Constant(0.0), Constant(0.0), Constant(0.05), Constant(0.25)]), st.just(Exponential(0.1))
+)
 timeouts = st.one_of(st.none(), st.sampled_from([0.25, 0.5, 1.0, 1.5]))
 failures = st.one_of(st.just(0.0), st.floats(0, 1))
 
@@ -61,36 +69,36 @@ def pool(name: str) -> st.SearchStrategy[Pool]:
     )
 
 
-loads = st.one_of(
-    st.builds(
-        ClosedLoad,
-        in_flight=st.one_of(st.integers(1, 20), st.integers(1, 500)),
-        workflows=st.one_of(st.integers(1, 60), st.integers(1, 600)),
-        think_s=st.sampled_from([0.0, 0.0, 0.25]),
-    ),
-    st.builds(ClosedLoad, in_flight=st.integers(1, 50), duration_s=st.floats(0.1, 3.0), think_s=st.just(0.1)),
-    st.builds(
-        BurstLoad,
-        sizes=st.lists(st.one_of(st.integers(1, 12), st.integers(1, 120)), min_size=1, max_size=4).map(tuple),
-        every_s=st.just(0.5),
-    ),
-    st.builds(
-        BurstLoad, sizes=st.lists(st.one_of(st.integers(1, 12), st.integers(1, 120)), min_size=1, max_size=4).map(tuple)
-    ),
-    st.builds(
-        RateLoad,
-        rate_per_s=st.sampled_from([4.0, 40.0, 333.0]),
-        law=st.sampled_from(["constant", "poisson"]),
-        workflows=st.integers(1, 120),
-    ),
-)
+def loads(most: int) -> st.SearchStrategy[Load]:
+    """Every shape of load, with up to `most` workflows in flight and somewhat more in all."""
+    few = min(most, 20)
+    in_flight = st.one_of(st.integers(1, few), st.integers(1, most))
+    total = st.one_of(st.integers(1, 3 * few), st.integers(1, most + most // 5))
+    sizes = st.lists(st.one_of(st.integers(1, 12), st.integers(1, max(12, most // 4))), min_size=1, max_size=4).map(
+        tuple
+    )
+    rate = st.sampled_from([4.0, 40.0, 333.0])
+    law: st.SearchStrategy[Literal["constant", "poisson"]] = st.sampled_from(["constant", "poisson"])
+    return st.one_of(
+        st.builds(ClosedLoad, in_flight=in_flight, workflows=total, think_s=st.sampled_from([0.0, 0.0, 0.25])),
+        st.builds(
+            ClosedLoad, in_flight=st.integers(1, min(most, 50)), duration_s=st.floats(0.1, 3.0), think_s=st.just(0.1)
+        ),
+        st.builds(BurstLoad, sizes=sizes, every_s=st.just(0.5)),
+        st.builds(BurstLoad, sizes=sizes, pause_s=st.sampled_from([0.0, 0.25])),
+        st.builds(RateLoad, rate_per_s=rate, law=law, workflows=st.integers(1, min(most, 120))),
+        st.builds(RateLoad, rate_per_s=rate, law=law, duration_s=st.floats(0.01, 0.3)),
+    )
+
 
 retries = st.one_of(
     st.just(Retry()),
     st.builds(
         Retry,
         max_attempts=st.integers(1, 4),
-        base_s=st.sampled_from([0.0, 0.25]),
+        base_s=st.sampled_from([0.0, 0.1, 0.25]),
+        factor=st.sampled_from([1.0, 2.0, 3.7]),
+        cap_s=st.sampled_from([0.25, 0.8, 10.0]),
         jitter=st.sampled_from(["full", "none"]),
         on=st.sampled_from([("failed",), ("failed", "timed_out"), ("failed", "timed_out", "rejected")]),
     ),
@@ -98,13 +106,13 @@ retries = st.one_of(
 
 
 @st.composite
-def scenarios(draw: st.DrawFn) -> Scenario:
-    """A whole scenario; every pool is used by some step of the mix."""
+def scenarios(draw: st.DrawFn, most: int = 500) -> Scenario:
+    """A whole scenario with up to `most` workflows in flight; every pool is used by some step of the mix."""
     count = draw(st.integers(1, 2))
     types = tuple(WorkflowType(f"type{k}", draw(steps(count))) for k in range(draw(st.integers(1, 2))))
     return Scenario(
         name="random",
-        load=draw(loads),
+        load=draw(loads(most)),
         types=types,
         mix=tuple((kind.name, draw(st.integers(1, 4)) / 1) for kind in types),
         pools=tuple(draw(pool(name)) for name in POOLS[:count]),

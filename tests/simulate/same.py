@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 
 import tomli_w
 
+from harness.execute import run
 from harness.measure.record import Run
 from harness.scenario.declare import declaration_of
 from harness.scenario.model import Scenario
+from harness.simulate.forms import FormName
+from harness.simulate.simulator import AgentLoadSimulator
 
 ANY = {"real_s"}
 """Fields in which two engines may differ: how long they took."""
@@ -43,6 +47,20 @@ def column_differences(mine: object, theirs: object) -> list[str]:
 
 def same(a: object, b: object) -> bool:
     return a == b or (a != a and b != b)  # noqa: PLR0124 - NaN is the same as NaN here
+
+
+def readable_run(scenario: Scenario, seed: int) -> Run:
+    """The Run of the asyncio orchestrator on the virtual loop."""
+    return run(scenario, clock="virtual", seed=seed, engine="loop")
+
+
+def check_twins(scenario: Scenario, seed: int, forms: Iterable[FormName]) -> Run:
+    """Assert that every form gives the Run of the readable definition, and return that."""
+    readable = readable_run(scenario, seed)
+    for form in forms:
+        found = differences(readable, AgentLoadSimulator(scenario, form).run(seed))
+        assert not found, "\n".join([f"the {form} kernel differs:", *found, replay(scenario, seed)])
+    return readable
 
 
 def replay(scenario: Scenario, seed: int) -> str:

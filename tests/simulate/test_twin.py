@@ -1,28 +1,83 @@
-"""The proof that the kernel is the same system as the built-in orchestrator: the same Run, bit for bit."""
+"""The proof that both forms of the kernel are the same system as the built-in orchestrator: the same Run, to the bit."""
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
+import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from harness.execute import run
-from harness.scenario.model import Scenario
+from harness.scenario.load import load_catalog
+from harness.scenario.model import BurstLoad, ClosedLoad, Constant, Pool, Scenario, Step, WorkflowType
+from harness.simulate.forms import FormName
 from harness.simulate.simulator import AgentLoadSimulator
 from tests.drive.random_scenarios import scenarios
-from tests.simulate.same import differences, replay
+from tests.simulate.same import check_twins, differences, readable_run
 
-EXAMPLES = 500
+EXAMPLES = 2000
+FORMS: tuple[FormName, ...] = ("interpreted", "compiled") if find_spec("numba") else ("interpreted",)
 
-
-@settings(
+seeds = st.integers(0, 2**63 - 1)
+patiently = settings(
     max_examples=EXAMPLES,
     deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-@given(scenarios(), st.integers(0, 2**63 - 1))
-def test_both_engines_give_the_same_run(scenario: Scenario, seed: int) -> None:
-    readable = run(scenario, clock="virtual", seed=seed, engine="loop")
-    event(f"stopped: {readable.stopped}")
-    found = differences(readable, AgentLoadSimulator(scenario).run(seed))
-    assert not found, "\n".join([*found, replay(scenario, seed)])
+
+
+@patiently
+@given(scenarios(most=40), seeds)
+def test_all_forms_give_the_run_of_the_readable_definition(scenario: Scenario, seed: int) -> None:
+    event(f"stopped: {check_twins(scenario, seed, FORMS).stopped}")
+
+
+@settings(patiently, max_examples=40)
+@given(scenarios(), seeds)
+def test_so_they_do_with_hundreds_in_flight(scenario: Scenario, seed: int) -> None:
+    check_twins(scenario, seed, FORMS)
+
+
+@pytest.mark.parametrize("name", sorted(load_catalog()))
+def test_so_they_do_on_the_eight_scenarios(name: str) -> None:
+    check_twins(load_catalog()[name], 7, FORMS)
+
+
+@settings(patiently, max_examples=100)
+@given(scenarios(most=60), seeds)
+def test_the_forms_also_agree_with_themselves_when_room_runs_out_everywhere(scenario: Scenario, seed: int) -> None:
+    """Long enough for several stretches of input, and against draws made one by one."""
+    if "compiled" in FORMS:
+        one, other = (AgentLoadSimulator(scenario, form).run(seed) for form in FORMS)
+        assert not differences(one, other)
+
+
+def at_one_instant(size: int, agents: int, wait_s: float = 0.5) -> Scenario:
+    return Scenario(
+        name="instant",
+        load=BurstLoad((size,)),
+        types=(WorkflowType("t", (Step("s", wait=Constant(wait_s)), Step("u"))),),
+        mix=(("t", 1.0),),
+        pools=(Pool("agents", agents),),
+        run_timeout_s=1e6,
+    )
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_thousands_at_one_instant_need_more_room_than_there_was(form: FormName) -> None:
+    scenario = at_one_instant(5000, 1500)
+    assert not differences(readable_run(scenario, 3), AgentLoadSimulator(scenario, form).run(3))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_load_that_time_ends_is_fed_as_long_as_it_lasts(form: FormName) -> None:
+    kind = WorkflowType("t", (Step("s", wait=Constant(0.001)),))
+    scenario = Scenario(
+        name="long",
+        load=ClosedLoad(5, duration_s=1.5),
+        types=(kind,),
+        mix=(("t", 1.0),),
+        pools=(Pool("agents", 5),),
+    )
+    assert not differences(readable_run(scenario, 3), AgentLoadSimulator(scenario, form).run(3))
