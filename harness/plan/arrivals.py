@@ -7,12 +7,13 @@ Two shapes of load: *open* (every due time is known beforehand: constant and Poi
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.plan.draws import Purpose, table_of, uniforms
+from harness.plan.draws import Purpose, QuantileTable, table_of, uniforms
 from harness.plan.program import Program, compile_programs
 from harness.scenario.model import BurstLoad, ClosedLoad, Exponential, RateLoad, Scenario
 
@@ -128,19 +129,18 @@ class Plan:
 
 def plan(scenario: Scenario, seed: int) -> Plan:
     """Plan one replication of `scenario`: the same (scenario, seed) gives the same plan on every machine."""
+    return Plan(scenario, seed, _arrivals(scenario, seed), deal_of(scenario, seed), compile_programs(scenario))
+
+
+def deal_of(scenario: Scenario, seed: int) -> Deal:
+    """How one replication deals its types."""
     load = scenario.load
     weights = dict(scenario.mix)
     blocks = load.sizes if isinstance(load, BurstLoad) else ()
     if not isinstance(load, BurstLoad) and load.workflows is not None:
         full, rest = divmod(load.workflows, _BLOCK)
         blocks = (_BLOCK,) * full + ((rest,) if rest else ())
-    return Plan(
-        scenario=scenario,
-        seed=seed,
-        arrivals=_arrivals(scenario, seed),
-        deal=Deal(seed, tuple(weights.get(kind.name, 0.0) for kind in scenario.types), blocks),
-        programs=compile_programs(scenario),
-    )
+    return Deal(seed, tuple(weights.get(kind.name, 0.0) for kind in scenario.types), blocks)
 
 
 def _arrivals(scenario: Scenario, seed: int) -> Arrivals:
@@ -153,31 +153,40 @@ def _arrivals(scenario: Scenario, seed: int) -> Arrivals:
             batch = np.repeat(np.arange(len(sizes)), sizes)
             return OpenArrivals(batch.astype(np.float64) * float(every_s or 0), batch)
         case RateLoad() as load:
-            due = _poisson(load, seed) if load.law == "poisson" else _constant(load)
+            due = np.concatenate(list(due_stretches(load, seed)))
             return OpenArrivals(due, np.zeros(len(due), dtype=np.int64))
 
 
-def _constant(load: RateLoad) -> NDArray[np.float64]:
-    count = load.workflows if load.workflows is not None else math.ceil(load.rate_per_s * (load.duration_s or 0))
-    return np.arange(count, dtype=np.float64) / load.rate_per_s
-
-
-def _poisson(load: RateLoad, seed: int) -> NDArray[np.float64]:
-    table = table_of(Exponential(1 / load.rate_per_s))
-    if isinstance(table, float):
-        raise TypeError("the exponential distribution has a table")
-    due: list[NDArray[np.float64]] = []
+def due_stretches(load: RateLoad, seed: int) -> Iterator[NDArray[np.float64]]:
+    """The due times of an open load, ascending, in arrays of a few thousand: a long load need not be held at once."""
     offered, now = 0, 0.0
     while True:
-        luck = uniforms(seed, np.arange(offered, offered + _CHUNK, dtype=np.uint64), Purpose.ARRIVAL)
-        # accumulate adds one gap after the other, from the left: the same bits as a loop
-        times = np.add.accumulate(np.concatenate([[now], table.all_at(luck)]))[1:]
+        if load.law == "poisson":
+            luck = uniforms(seed, np.arange(offered, offered + _CHUNK, dtype=np.uint64), Purpose.ARRIVAL)
+            # accumulate adds one gap after the other, from the left: the same bits as a loop
+            times = np.add.accumulate(np.concatenate([[now], _gaps(load).all_at(luck)]))[1:]
+        else:
+            times = np.arange(offered, offered + _CHUNK, dtype=np.float64) / load.rate_per_s
         if load.workflows is not None:
             times = times[: load.workflows - offered]
         if load.duration_s is not None:
-            times = times[: np.searchsorted(times, load.duration_s)]
-        due.append(times)
+            times = times[: _until(load, times, offered)]
+        yield times
         offered += len(times)
         if len(times) < _CHUNK:
-            return np.concatenate(due)
+            return
         now = float(times[-1])
+
+
+def _until(load: RateLoad, times: NDArray[np.float64], offered: int) -> int:
+    duration_s = load.duration_s or 0.0
+    if load.law == "poisson":
+        return int(np.searchsorted(times, duration_s))
+    return max(0, math.ceil(load.rate_per_s * duration_s) - offered)
+
+
+def _gaps(load: RateLoad) -> QuantileTable:
+    table = table_of(Exponential(1 / load.rate_per_s))
+    if isinstance(table, float):
+        raise TypeError("the exponential distribution has a table")
+    return table

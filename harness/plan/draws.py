@@ -105,18 +105,28 @@ class QuantileTable:
         return quantile(self._list, 0, u)
 
     def all_at(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
-        """`at` of every element of `u`; shape kept, same bits."""
+        """`at` of every element of `u`, shape (n,); same bits."""
         x = u * CELLS
-        upper = x > CELLS - EDGE
+        found = self._in_cells(0, x)
+        edge = np.flatnonzero((x < EDGE) | (x > CELLS - EDGE))
+        found[edge] = self._in_tails(u[edge])
+        return found
+
+    def _in_tails(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+        x = u * CELLS
+        upper = x > EDGE
         x[upper] = (1.0 - u[upper]) * CELLS
         row = np.where(upper, DEPTH, 0)
         for depth in range(DEPTH):
             deeper = (x < EDGE) & (row == depth + np.where(upper, DEPTH, 0))
             x[deeper] *= EDGE
             row[deeper] += 1
+        return self._in_cells(row * (CELLS + 1), x)
+
+    def _in_cells(self, start: NDArray[np.int64] | int, x: NDArray[np.float64]) -> NDArray[np.float64]:
         cell = x.astype(np.int64)
-        near = self.knots[row * (CELLS + 1) + cell]
-        return np.asarray(near + (self.knots[row * (CELLS + 1) + cell + 1] - near) * (x - cell))
+        near, far = self.knots[cell + start], self.knots[cell + start + 1]
+        return np.asarray(near + (far - near) * (x - cell))
 
 
 def quantile(knots: Sequence[float], start: int, u: float) -> float:
