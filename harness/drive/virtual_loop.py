@@ -2,92 +2,84 @@
 
 It runs unmodified asyncio code. One timer fires at a time and everything it set off runs to quiescence before the next
 one, so a run is a sequence of events in a fixed order: by time, then by rank, then in the order in which the timers
-were set. Work that goes on outside the loop (a job in an executor, a registered descriptor) holds the jump back: the
-loop then waits for it in real time.
+were set. Work that goes on outside the loop (`outside.py`) holds the jump back: the loop then waits for it really.
 """
 
 from __future__ import annotations
 
-import asyncio
 import heapq
-import os
-import selectors
+import logging
 import time
 from asyncio import events
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Executor
 from contextvars import Context
-from typing import TYPE_CHECKING, Any, TypeVarTuple
+from itertools import repeat
+from typing import Any, NoReturn, TypeVarTuple
 
+from harness.drive.deadlocks import deadlock_text
+from harness.drive.handles import Soon, Timer
+from harness.drive.outside_work import JOB_GRACE_S, Held
+from harness.drive.watched_loop import WatchedLoop
 from harness.errors import ClockError
 
 _Args = TypeVarTuple("_Args")
 
-_IDLE_POLL_S = 0.05
-_THREAD_GRACE_S = 1.0
+_SHORTEST_POLL_S = 0.0005
+_LONGEST_POLL_S = 0.05
+_STRANGER_GRACE_S = 1.0
 _CHECK_EVERY = 4096
+_POLL_EVERY = 64
 _SWEEP_AT = 64
-_ASYNCIO = os.path.dirname(asyncio.__file__)
+_LOG = logging.getLogger("asyncio")
 
 WATCHER = 3
 """From this rank on, a timer watches the run (its limit, its samples) and is not work that could wake anybody."""
 
 
-class Timer(events.TimerHandle):
-    """asyncio's own handle; only typed further."""
-
-    __slots__ = ()
-
-    if TYPE_CHECKING:
-        _scheduled: bool
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
+class VirtualLoop(WatchedLoop):
     """The jumping loop. `time()` starts at 0 and is in virtual seconds.
 
-    `real_limit_s` bounds the real time for which virtual time may stand still; past it, `ClockError` is raised from
-    the call that runs the loop, as it is for a deadlock (nothing ready, no timer, no work outside).
+    `real_limit_s` bounds the real time for which virtual time may stand still, `grace_s` the real time for which one
+    piece of outside work may hold it; past either, `ClockError` is raised from the call that runs the loop, as it is
+    for a deadlock (nothing ready, no timer, no work outside).
     """
 
-    if TYPE_CHECKING:  # asyncio's own attributes, which typeshed does not list
-        _ready: deque[events.Handle]
-        _selector: selectors.BaseSelector
-        _stopping: bool
-
-        def _process_events(self, event_list: list[Any]) -> None: ...
-
-    def __init__(self, real_limit_s: float = 60.0) -> None:
-        # asyncio.BaseEventLoop.__init__ reads time() for its slow-callback bookkeeping in debug mode
-        self._now = 0.0
+    def __init__(self, real_limit_s: float = 60.0, grace_s: float = JOB_GRACE_S) -> None:
+        self._now = 0.0  # asyncio's constructors read time() in debug mode
         super().__init__()
-        self._timers: list[tuple[float, int, int, Timer]] = []
+        self._timers: list[tuple[float, int, int, events.TimerHandle]] = []
         self._serial = 0
         self._cancelled = 0
-        self._jobs = 0
+        self._still = (-1.0, 0.0)
         self._real_limit_s = real_limit_s
-        self._own_descriptors = len(self._selector.get_map())
+        self._grace_s = min(grace_s, real_limit_s)
 
     def time(self) -> float:
         """Virtual seconds since the loop was made."""
         return self._now
 
+    # ------------------------------------------------------------------------------------------------------- callbacks
+
+    def call_soon(
+        self, callback: Callable[[*_Args], object], *args: *_Args, context: Context | None = None
+    ) -> events.Handle:
+        """As asyncio's."""
+        if self._debug or self._closed:
+            return super().call_soon(callback, *args, context=context)
+        handle = Soon(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
     def call_later(
-        self,
-        delay: float,
-        callback: Callable[[*_Args], object],
-        *args: *_Args,
-        context: Context | None = None,
+        self, delay: float, callback: Callable[[*_Args], object], *args: *_Args, context: Context | None = None
     ) -> events.TimerHandle:
         """As asyncio's, in virtual time."""
-        return self.call_ranked(self._now + delay if delay > 0 else self._now, 0, callback, *args, context=context)
+        now = self.time()
+        return self.call_ranked(now + delay if delay > 0 else now, 0, callback, *args, context=context)
 
     def call_at(
-        self,
-        when: float,
-        callback: Callable[[*_Args], object],
-        *args: *_Args,
-        context: Context | None = None,
+        self, when: float, callback: Callable[[*_Args], object], *args: *_Args, context: Context | None = None
     ) -> events.TimerHandle:
         """As asyncio's, in virtual time."""
         return self.call_ranked(when, 0, callback, *args, context=context)
@@ -96,126 +88,166 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self, when: float, rank: int, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> events.TimerHandle:
         """Call at virtual time `when`, after every timer of the same time with a lower rank."""
-        handle = Timer(when, callback, args, self, context)
-        handle._scheduled = True  # or cancelling it would not be reported to this loop
+        if self._debug or self._closed:
+            handle = self._debugged_timer(when, callback, args, context)
+        else:
+            handle = Timer(when, callback, args, self, context)
         self._serial += 1
         heapq.heappush(self._timers, (when, rank, self._serial, handle))
         return handle
 
-    def _timer_handle_cancelled(self, _handle: events.TimerHandle) -> None:
+    def _debugged_timer(
+        self, when: float, callback: Callable[..., object], args: tuple[Any, ...], context: Context | None
+    ) -> events.TimerHandle:
+        self._check_closed()
+        self._check_thread()
+        self._check_callback(callback, "call_at")
+        handle = events.TimerHandle(when, callback, args, self, context)
+        handle._scheduled = True  # type: ignore[attr-defined]  # asyncio's own slot; or cancelling it would not be reported to this loop
+        return handle
+
+    def _timer_handle_cancelled(self, handle: Any) -> None:
+        if not handle._scheduled:  # asyncio's own handles, in debug mode, also tell of those that have fired
+            return
         self._cancelled += 1
         if self._cancelled > _SWEEP_AT and self._cancelled * 2 > len(self._timers):
-            self._timers = [timer for timer in self._timers if not timer[3].cancelled()]
+            self._timers[:] = [timer for timer in self._timers if not timer[3].cancelled()]
             heapq.heapify(self._timers)
             self._cancelled = 0
 
-    def run_in_executor(  # type: ignore[override]  # typeshed spells the same signature with a TypeVarTuple
-        self, executor: Executor | None, func: Callable[..., Any], *args: Any
-    ) -> asyncio.Future[Any]:
-        """As asyncio's; time does not jump before the job is done."""
-        future: asyncio.Future[Any] = super().run_in_executor(executor, func, *args)
-        self._jobs += 1
-        future.add_done_callback(self._job_done)
-        return future
-
-    def _job_done(self, _future: asyncio.Future[Any]) -> None:
-        self._jobs -= 1
+    # -------------------------------------------------------------------------------------------------------- the loop
 
     def _run_once(self) -> None:
-        """One turn of `run_forever`: run what is ready to quiescence, then fire one timer."""
-        ready = self._ready
-        self._poll(0)
+        """What `run_forever` calls over and over: run what is ready to quiescence, fire one timer, and so on."""
+        ready, outside = self._ready, self._outside
         turns = 0
-        still_since = time.monotonic()
-        while ready:
-            for _ in range(len(ready)):
-                handle = ready.popleft()
-                if not handle._cancelled:
-                    handle._run()
+        while True:
+            if turns % _POLL_EVERY == 0:  # for signals, whose handlers are called when the loop reads its own pipe
+                self._poll(0)
+                if turns % _CHECK_EVERY == 0:
+                    self._refuse_standstill()
+            turns += 1
+            if not ready:
+                if self._stopping:
+                    return
+                if self._heard or outside.possible():
+                    self._hold()
+                    if ready:
+                        continue
+                timer = self._next_timer()
+                if timer is None:
+                    self._wait_for_strangers()
+                    continue
+                ready.append(timer)
+            self._run_batch(ready)
             if self._stopping:
                 return
-            turns += 1
-            if turns % _CHECK_EVERY == 0:
-                self._poll(0)
-                self._refuse_standstill(still_since)
-        self._advance(still_since)
 
-    def _advance(self, still_since: float) -> None:
-        while self._outside():
-            self._poll(_IDLE_POLL_S)
-            if self._ready:
-                return
-            self._refuse_standstill(still_since)
-        self._poll(0)
-        if self._ready:
+    def _run_batch(self, ready: deque[Any]) -> None:
+        """Run what is ready now; what that makes ready waits for the next batch, as in asyncio."""
+        if self._debug:
+            self._run_debugged(ready)
             return
-        if not self._fire_next():
-            self._wait_for_threads()
+        for _ in repeat(None, len(ready)):
+            handle = ready.popleft()
+            if handle._cancelled:
+                continue
+            try:
+                # what Handle._run does, one call less deep
+                handle._context.run(handle._callback, *handle._args)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                self._report(handle, error)
 
-    def _fire_next(self) -> bool:
-        """Make the next timer ready and time its time; False where only watchers of the run are left."""
-        while self._timers:
-            when, rank, _, handle = self._timers[0]
-            if not handle.cancelled() and rank >= WATCHER and not self._work_is_timed():
-                return False
-            heapq.heappop(self._timers)
-            handle._scheduled = False
-            if handle.cancelled():
+    def _report(self, handle: events.Handle, error: BaseException) -> None:
+        self.call_exception_handler(
+            {"message": f"Exception in callback {handle!r}", "exception": error, "handle": handle}
+        )
+
+    def _run_debugged(self, ready: deque[Any]) -> None:
+        """As `_run_batch`; logs each callback that is slow, in real seconds: virtual ones it never takes."""
+        for _ in repeat(None, len(ready)):
+            handle = ready.popleft()
+            if handle._cancelled:
+                continue
+            began_s = time.monotonic()
+            handle._run()
+            took_s = time.monotonic() - began_s
+            if took_s >= self.slow_callback_duration:
+                _LOG.warning("Executing %r took %.3f seconds", handle, took_s)
+
+    def _next_timer(self) -> events.TimerHandle | None:
+        """The next timer, with the time made its time; None where only watchers of the run are left."""
+        timers = self._timers
+        while timers:
+            when, rank, _, handle = timers[0]
+            if rank >= WATCHER and not handle._cancelled and not self._work_is_timed():
+                return None
+            heapq.heappop(timers)
+            if handle._cancelled:
                 self._cancelled -= 1
                 continue
-            self._now = max(self._now, when)
-            self._ready.append(handle)
-            return True
-        return False
+            handle._scheduled = False  # type: ignore[attr-defined]  # asyncio's own slot
+            if when > self._now:  # noqa: PLR1730 - the hottest line of a run, and max() is a call
+                self._now = when
+            return handle
+        return None
 
     def _work_is_timed(self) -> bool:
         return any(rank < WATCHER and not handle.cancelled() for _, rank, _, handle in self._timers)
 
-    def _wait_for_threads(self) -> None:
-        """Nothing is ready or timed: give a thread that the loop does not know of its chance, then raise."""
-        until = time.monotonic() + _THREAD_GRACE_S
-        while time.monotonic() < until:
-            self._poll(_IDLE_POLL_S)
+    # --------------------------------------------------------------------------------------------- waiting in real time
+
+    def _hold(self) -> None:
+        """Wait in real time while anything is under way outside; returns at once when something is ready."""
+        self._poll(0)
+        pause_s, since = _SHORTEST_POLL_S, time.monotonic()
+        while not self._ready:
+            held = self._outside.under_way(self._selector, self._own)
+            if self._outside.broken:
+                self._refuse(self._outside.broken)
+            if not held:
+                self._outside.peers.jumps += 1
+                return
+            self._refuse_overdue(held, since)
+            self._poll(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_POLL_S)
+
+    def _wait_for_strangers(self) -> None:
+        """Nothing is ready or timed: give whoever the loop does not know of a chance, then raise."""
+        until = time.monotonic() + _STRANGER_GRACE_S
+        while self._outside.possible() and time.monotonic() < until:
+            self._poll(_LONGEST_POLL_S)
             if self._ready:
                 return
-        raise ClockError(_deadlock_text(self))
+        self._refuse(deadlock_text(self))
 
-    def _outside(self) -> bool:
-        """Whether work is going on that only real time can finish."""
-        descriptors = len(self._selector.get_map())
-        return self._jobs > 0 or (not self._timers and descriptors > self._own_descriptors)
+    def _refuse_overdue(self, held: list[Held], since: float) -> None:
+        overdue = self._outside.overdue(held, since, self._grace_s)
+        if overdue:
+            named = "; ".join(work.describe() for work in overdue[:5])
+            self._refuse(
+                f"virtual time has stood still at {self._now:.6g} s for {self._grace_s:g} s of real time, the grace of "
+                f"one piece of outside work, because of {len(overdue)}: {named}. What waits in real time cannot be "
+                "jumped over. Run it with --clock hybrid or wall"
+            )
+        self._refuse_standstill()
 
-    def _poll(self, timeout_s: float) -> None:
-        ready_descriptors = self._selector.select(timeout_s)
-        if ready_descriptors:
-            self._process_events(ready_descriptors)
-
-    def _refuse_standstill(self, since: float) -> None:
-        stood_s = time.monotonic() - since
-        if stood_s > self._real_limit_s:
-            raise ClockError(
-                f"virtual time has stood still at {self._now:.6g} s for {stood_s:.0f} s of real time: "
-                f"{self._jobs} executor job(s) pending; either a job waits in real time (time.sleep in a thread), "
-                "or a task polls without waiting (sleep(0) in a loop). Run it with --clock wall"
+    def _refuse_standstill(self) -> None:
+        at_s, since = self._still
+        real_s = time.monotonic()
+        if at_s != self._now:
+            self._still = self._now, real_s
+        elif real_s - since > self._real_limit_s:
+            self._refuse(
+                f"virtual time has stood still at {self._now:.6g} s for {real_s - since:.0f} s of real time; either "
+                "jobs follow each other in real time (time.sleep in threads), or a task polls without waiting "
+                "(sleep(0) in a loop). Run it with --clock wall"
             )
 
-
-def _deadlock_text(loop: asyncio.AbstractEventLoop) -> str:
-    """What every waiting task waits for: its name and the line where it stands."""
-    tasks = sorted(asyncio.all_tasks(loop), key=lambda task: task.get_name())
-    lines = [f"  {task.get_name()} waits at {_own_line(task)}" for task in tasks]
-    shown = "\n".join(lines[:20])
-    more = f"\n  and {len(lines) - 20} more" if len(lines) > 20 else ""
-    return f"deadlock at virtual time {loop.time():.6g} s: nothing is ready and no timer is set\n{shown}{more}"
-
-
-def _own_line(task: asyncio.Task[Any]) -> str:
-    """The innermost line of the coroutines that a task is made of, asyncio's own left out."""
-    where = "a place that cannot be seen"
-    awaited: Any = task.get_coro()
-    while awaited is not None:
-        frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "gi_frame", None)
-        if frame is not None and not frame.f_code.co_filename.startswith(_ASYNCIO):
-            where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-        awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "gi_yieldfrom", None)
-    return where
+    def _refuse(self, why: str) -> NoReturn:
+        # the loop is still to be wound up, which must not fail for the same reason
+        self._outside.forget()
+        self._still = (-1.0, 0.0)
+        raise ClockError(why)

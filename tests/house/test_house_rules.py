@@ -18,7 +18,16 @@ LONGEST_MODULE = 400
 CLOCKS = {"monotonic", "perf_counter", "perf_counter_ns", "monotonic_ns", "thread_time", "process_time"}
 MAY_READ_CLOCKS = ("drive/clock.py", "drive/virtual_loop.py", "measure/resources.py", "measure/heartbeat.py")
 MAY_READ_CLOCKS += ("measure/processes.py",)
-MAY_OPEN_FILES = ("scenario/load.py", "scenario/quantiles.py", "schema.py", "report/", "bridges/", "cli.py")
+MAY_READ_CLOCKS += ("drive/hybrid_loop.py", "drive/outside", "drive/conversations.py", "drive/wall_readers.py")
+MAY_OPEN_FILES = (
+    "drive/kernel.py",  # what Linux says about a thread, under /proc
+    "scenario/load.py",
+    "scenario/quantiles.py",
+    "schema.py",
+    "report/",
+    "bridges/",
+    "cli.py",
+)
 FILE_METHODS = {"read_text", "read_bytes", "write_text", "write_bytes", "open", "unlink", "mkdir", "touch"}
 MAY_DRAW = ("plan/draws.py",)
 # statistics over samples, seeded by their caller: not part of what a run does

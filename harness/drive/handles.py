@@ -1,0 +1,70 @@
+"""asyncio's handles, made with a third of the work: one is made for every callback and timer of a run.
+
+asyncio's own constructors ask the loop whether it debugs, and look for a source traceback. The virtual loop uses these
+only where it does not debug.
+"""
+
+from __future__ import annotations
+
+from asyncio import events
+from collections.abc import Callable
+from contextvars import Context, copy_context
+from typing import TYPE_CHECKING, Any
+
+
+class Soon(events.Handle):
+    """A callback that is ready."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:  # asyncio's own slots, which typeshed does not list in full
+        _context: Context
+        _callback: Callable[..., object]
+        _repr: str | None
+        _source_traceback: Any
+
+    def __init__(
+        self, callback: Callable[..., object], args: tuple[Any, ...], loop: Any, context: Context | None
+    ) -> None:  # the parent's work is all done here
+        self._context = copy_context() if context is None else context
+        self._loop = loop
+        self._callback = callback
+        self._args = args
+        self._cancelled = False
+        self._repr = None
+        self._source_traceback = None
+
+
+class Timer(events.TimerHandle):
+    """A callback that waits for its time."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:  # as above
+        _context: Context
+        _callback: Callable[..., object] | None
+        _repr: str | None
+        _scheduled: bool
+        _source_traceback: Any
+
+    def __init__(
+        self, when: float, callback: Callable[..., object], args: tuple[Any, ...], loop: Any, context: Context | None
+    ) -> None:  # the parent's work is all done here
+        self._context = copy_context() if context is None else context
+        self._loop = loop
+        self._callback = callback
+        self._args = args
+        self._cancelled = False
+        self._repr = None
+        self._source_traceback = None
+        self._when = when
+        self._scheduled = True
+
+    def cancel(self) -> None:
+        """As asyncio's; a timer that has fired is out of the loop's hands already."""
+        if not self._cancelled:
+            self._cancelled = True
+            if self._scheduled:
+                self._loop._timer_handle_cancelled(self)
+            self._callback = None
+            self._args = ()
