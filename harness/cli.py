@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 import harness
+from harness.cli_compare import compare
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def main() -> None:
     harness run --target my_app.flows:handle           your own async function
     harness run 10_concurrent_workflows --replications 10 --markdown
     harness report reports/*.json                      show reports again
+    harness compare base/ head/                        did it get worse?
 
     \b
     Exit codes: 0 held, 1 regression, 2 usage or bad input, 3 not enough to judge,
@@ -173,6 +175,9 @@ def report(files: Sequence[Path], form: str | None) -> None:
     reports = [read_report(path) for path in files]
     _render(reports, form)
     sys.exit(exit_code(reports))
+
+
+main.add_command(compare)
 
 
 def _chosen(catalog: Catalog, names: Sequence[str]) -> list[Scenario]:

@@ -13,7 +13,7 @@ import os
 import re
 import stat
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any, NoReturn
@@ -22,7 +22,16 @@ from harness.errors import Mistake, ReportError
 from harness.report.build import build_report
 from harness.report.model import SCHEMA_VERSION, Report
 
-__all__ = ["Report", "build_report", "json_document", "read_report", "write_report"]
+__all__ = [
+    "Report",
+    "build_report",
+    "json_document",
+    "json_text",
+    "read_json",
+    "read_report",
+    "write_document",
+    "write_report",
+]
 
 _LONGEST_PART = 60
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
@@ -30,7 +39,7 @@ _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, er
 
 def json_document(reports: Iterable[Report]) -> str:
     """One JSON document holding all reports: `{"schema_version": 1, "reports": [...]}`, for standard output."""
-    return _dumps({"schema_version": SCHEMA_VERSION, "reports": [report.document for report in reports]})
+    return json_text({"schema_version": SCHEMA_VERSION, "reports": [report.document for report in reports]})
 
 
 # --------------------------------------------------------------------------- out
@@ -43,10 +52,16 @@ def write_report(report: Report, folder: Path | str) -> Path:
     that is taken. Raises `ReportError` where the schema refuses the document or it cannot be written; then nothing is
     left behind.
     """
+    return write_document(report.document, folder, file_stem(report), report_mistakes)
+
+
+def write_document(
+    document: Mapping[str, Any], folder: Path | str, stem: str, mistakes: Callable[[Any], list[Mistake]]
+) -> Path:
+    """Write any document as strict JSON into `folder` as `write_report` does; `mistakes` holds it to its schema."""
     folder = Path(folder)
-    stem = file_stem(report)
-    text = _dumps(report.document)
-    _refuse(stem, report_mistakes(json.loads(text)))
+    text = json_text(document)
+    _refuse(stem, mistakes(json.loads(text)))
     temporary = folder / f".{stem}.{os.getpid()}.{threading.get_ident()}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -115,7 +130,8 @@ def _move_exclusively(temporary: Path, final: Path) -> None:
             raise
 
 
-def _dumps(document: Any) -> str:
+def json_text(document: Any) -> str:
+    """`document` as strict JSON, ending with a newline; raises ValueError for NaN and infinity."""
     return json.dumps(document, indent=1, allow_nan=False, ensure_ascii=True) + "\n"
 
 
@@ -125,9 +141,17 @@ def _dumps(document: Any) -> str:
 def read_report(path: Path | str) -> Report:
     """The report in the file `path`. Raises `ReportError`, naming file, field, what was found and what is allowed."""
     path = Path(path)
-    document = _parse(path, _read(path))
+    document = read_json(path)
     _refuse(str(path), report_mistakes(document))
     return Report(document)
+
+
+def read_json(path: Path, *, strict: bool = True) -> Any:
+    """The JSON in the file `path`; only where it need not be `strict` may it hold NaN and infinities.
+
+    Raises `ReportError` where it cannot be read, with line and column; a key twice in one object is refused.
+    """
+    return _parse(path, _read(path), strict)
 
 
 def report_mistakes(document: Any) -> list[Mistake]:
@@ -167,11 +191,10 @@ def _kind(path: Path) -> str:
     return "a folder" if path.is_dir() else "something that is not a regular file"
 
 
-def _parse(path: Path, text: str) -> Any:
+def _parse(path: Path, text: str, strict: bool) -> Any:
+    numbers: dict[str, Any] = {"parse_constant": _refuse_constant, "parse_float": _finite_float} if strict else {}
     try:
-        return json.loads(
-            text, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant, parse_float=_finite_float
-        )
+        return json.loads(text, object_pairs_hook=_unique_keys, **numbers)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         found = "the end of the file (is it truncated?)" if error.pos >= len(text.rstrip()) else error.msg

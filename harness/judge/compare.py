@@ -1,0 +1,152 @@
+"""Two sides, metric by metric: refuse what is unlike, judge the rest together, apply waivers, decide how it ends."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import get_args
+
+from harness.errors import ExitCode
+from harness.judge.metrics_form import Measured, Pair, Side, differences, paired
+from harness.judge.statistics.records import Word
+from harness.judge.verdict import MetricSamples, Rules, Verdict, judge_all
+from harness.judge.waivers import State, Waived, Waiver, bearing, states
+
+COMPARED: frozenset[Word] = frozenset({"regressed", "improved", "unchanged", "inconclusive"})
+SETTLED: frozenset[Word] = COMPARED - {"inconclusive"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One metric of a comparison."""
+
+    pair: Pair
+    verdict: Verdict
+    waived: Waived | None = None
+
+    @property
+    def word(self) -> Word:
+        """The verdict in a word; a waiver does not change it."""
+        return self.verdict.verdict
+
+    @property
+    def accepted(self) -> bool:
+        """Whether a waiver accepts what was found."""
+        return self.waived is not None and self.waived.accepted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """All metrics of both sides with their verdicts. `rows` has the base's order, what is new at the end."""
+
+    base: Side
+    head: Side
+    rows: tuple[Row, ...]
+    rules: Rules
+    seed: int | None
+    waivers: tuple[tuple[Waiver, State], ...] = ()
+
+    @property
+    def counts(self) -> dict[Word, int]:
+        """How many metrics have each verdict, all seven words."""
+        found = Counter(row.word for row in self.rows)
+        return {word: found[word] for word in get_args(Word)}
+
+    @property
+    def unsettled(self) -> list[Row]:
+        """Metrics that more runs may settle."""
+        return [row for row in self.rows if row.word == "inconclusive"]
+
+    def exit_code(self, *, allow_inconclusive: bool = False) -> ExitCode:
+        """REGRESSION where a metric regressed that no waiver accepts; else NOT_ENOUGH where anything was not compared.
+
+        Fails closed: nothing settled, a metric gone or incomparable, and, unless allowed, an inconclusive one are no
+        success. Metrics that are new cannot be compared yet, and do not count.
+        """
+        open_words = {row.word for row in self.rows if not row.accepted}
+        if "regressed" in open_words:
+            return ExitCode.REGRESSION
+        settled = any(row.word in SETTLED or row.accepted for row in self.rows)
+        gaps = {"missing", "incomparable"} | (set() if allow_inconclusive else {"inconclusive"})
+        return ExitCode.NOT_ENOUGH if gaps & open_words or not settled else ExitCode.HELD
+
+
+def compare(
+    base: Side,
+    head: Side,
+    *,
+    rules: Rules | None = None,
+    seed: int | None = None,
+    interleaved: bool = False,
+    waivers: Sequence[Waiver] = (),
+    today: date | None = None,
+) -> Comparison:
+    """Judge every metric that either side has.
+
+    `interleaved` says that process i of both sides ran in the same round, in an order drawn at random: they are then
+    compared pairwise. `today` is what waivers expire against, and is needed with waivers. Raises ValueError without.
+    """
+    if waivers and today is None:
+        raise ValueError("waivers expire: expected today's date with them")
+    rules = rules or Rules()
+    pairs = paired(base.measured, head.measured)
+    ready = {k: _samples(pair, interleaved) for k, pair in enumerate(pairs) if not _refused(pair)}
+    judged = dict(zip(ready, judge_all(list(ready.values()), rules=rules, seed=seed), strict=True))
+    rows = [_row(pair, judged.get(k) or _incomparable(pair, seed), waivers, today) for k, pair in enumerate(pairs)]
+    touched = [row.waived for row in rows if row.waived]
+    said = states(waivers, touched, today) if today else []
+    return Comparison(
+        base=base, head=head, rows=tuple(rows), rules=rules, seed=seed, waivers=tuple(zip(waivers, said, strict=True))
+    )
+
+
+def _row(pair: Pair, verdict: Verdict, waivers: Sequence[Waiver], today: date | None) -> Row:
+    one = pair.known
+    notes = dict.fromkeys((*verdict.notes, *_notes("base", pair.base), *_notes("head", pair.head)))
+    verdict = replace(verdict, notes=tuple(notes))
+    return Row(
+        pair=pair, verdict=verdict, waived=bearing(waivers, one.scenario, one.metric, verdict, today) if today else None
+    )
+
+
+def _notes(side: str, one: Measured | None) -> list[str]:
+    return [f"{side}: {note}" for note in one.notes] if one else []
+
+
+def _samples(pair: Pair, interleaved: bool) -> MetricSamples:
+    one = pair.known
+    together = interleaved and one.kind != "rate"
+    return MetricSamples(
+        base=pair.base.processes if pair.base else [],
+        head=pair.head.processes if pair.head else [],
+        name=pair.name,
+        direction=one.direction,
+        kind=one.kind,
+        paired=True if together else None,
+        # which side of a round went first was drawn, so no drift and no correlation can favour one of them
+        ordered=not interleaved,
+    )
+
+
+def _refused(pair: Pair) -> str:
+    """Why the two may not be compared, every difference named; empty where they may, or where one is not there."""
+    unfit = [f"{side}: {one.unfit}" for side, one in (("base", pair.base), ("head", pair.head)) if one and one.unfit]
+    if unfit or pair.base is None or pair.head is None:
+        return "; ".join(unfit)
+    return "; ".join(differences(pair.base, pair.head))
+
+
+def _incomparable(pair: Pair, seed: int | None) -> Verdict:
+    one = pair.known
+    return Verdict(
+        name=pair.name,
+        verdict="incomparable",
+        reason=_refused(pair),
+        direction=one.direction,
+        kind=one.kind,
+        n_base=len(pair.base.processes) if pair.base else 0,
+        n_head=len(pair.head.processes) if pair.head else 0,
+        seed=seed,
+    )
