@@ -172,6 +172,7 @@ class Compiled:
         """Give the kernel its next input."""
         world: Any = self.sim.worlds[0]
         world["base"] = stretch.base
+        world["total"] = stretch.total
         world["known"] = known = stretch.base + len(stretch.kinds)
         flows: Any = self.sim.flows
         room = len(flows.due_s)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from harness.measure.record import Floats, Ints
 from harness.plan.arrivals import OpenArrivals, Plan
 from harness.plan.draws import Purpose, QuantileTable, uniforms
 from harness.plan.program import StepProgram
+from harness.simulate.records import UNBOUNDED
 
 _FIRST_ATTEMPT = 1
 _WORTH_IT = 64
@@ -26,36 +28,63 @@ class Luck:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Workflows `base` and on; all arrays have shape (k,). `due_s` and `batch` are empty but for open loads."""
+    """Workflows `base` and on; all arrays have shape (k,). `due_s` and `batch` are empty but for open loads.
+
+    `total` is how many workflows there are in all, where that is known by now.
+    """
 
     base: int
     kinds: Ints
     due_s: Floats
     batch: Ints
+    total: int
 
 
-@dataclass(slots=True)
 class Feed:
-    """Deals a plan out, stretch after stretch; `at_least` workflows at a time while there are so many."""
+    """Deals a plan out, stretch after stretch, `at_least` workflows at a time while there are so many.
 
-    plan: Plan
-    at_least: int
-    _given: int = field(default=0, init=False)
+    With `due`, an open load's due times are taken from there as they are made, and not from the plan.
+    """
+
+    def __init__(self, plan: Plan, at_least: int, due: Iterator[Floats] | None = None) -> None:
+        self._plan = plan
+        self._at_least = at_least
+        self._due = due
+        self._given = 0
+        self._dealt: list[Ints] = []
 
     def more(self) -> Stretch:
-        """The next stretch."""
-        base, total = self._given, self.plan.total
-        dealt = [self.plan.deal.more()]
-        count = len(dealt[0])
-        while count < self.at_least and (total is None or base + count < total):
-            dealt.append(self.plan.deal.more())
-            count += len(dealt[-1])
-        self._given += count
-        kinds = np.concatenate(dealt)
-        arrivals = self.plan.arrivals
-        if isinstance(arrivals, OpenArrivals):
-            return Stretch(base, kinds, arrivals.due_s[base : base + count], arrivals.batch[base : base + count])
-        return Stretch(base, kinds, np.empty(0), np.empty(0, dtype=np.int64))
+        """The next stretch; one from `due` may be the last and empty."""
+        base, total = self._given, self._plan.total
+        if self._due is not None:
+            due_s, ended = self._made(self._due)
+            kinds, batch = self._kinds(len(due_s)), np.zeros(len(due_s), dtype=np.int64)
+            total = base + len(due_s) if ended else None
+        else:
+            left = self._at_least if total is None else min(self._at_least, total - base)
+            kinds = self._kinds(left)
+            arrivals = self._plan.arrivals
+            due_s, batch = np.empty(0), np.empty(0, dtype=np.int64)
+            if isinstance(arrivals, OpenArrivals):
+                due_s, batch = arrivals.due_s[base : base + left], arrivals.batch[base : base + left]
+        self._given += len(kinds)
+        return Stretch(base, kinds, due_s, batch, UNBOUNDED if total is None else total)
+
+    def _made(self, due: Iterator[Floats]) -> tuple[Floats, bool]:
+        found: list[Floats] = [np.empty(0)]
+        while sum(map(len, found)) < self._at_least:
+            times = next(due, None)
+            if times is None:
+                return np.concatenate(found), True
+            found.append(times)
+        return np.concatenate(found), False
+
+    def _kinds(self, count: int) -> Ints:
+        while sum(map(len, self._dealt)) < count:
+            self._dealt.append(self._plan.deal.more())
+        dealt = np.concatenate([np.empty(0, dtype=np.int64), *self._dealt])
+        self._dealt = [dealt[count:]]
+        return dealt[:count]
 
 
 def luck_of(plan: Plan, stretch: Stretch) -> Luck | None:

@@ -63,6 +63,7 @@ class Interpreted:
             luck=luck_of(self._plan, stretch),
         )
         world.base = stretch.base
+        world.total = stretch.total
         world.known = stretch.base + len(stretch.kinds)
 
     def make_room(self, _need: int) -> None:

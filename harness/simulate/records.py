@@ -143,7 +143,8 @@ class World:
     """How many workflows are due at this instant and not yet offered (an open source: 1 while it looks)."""
     left: int = UNBOUNDED
     exhausted: int = 0
-    total: int = 0
+    total: int = UNBOUNDED
+    """Of an open load, where it is known."""
     burst: int = 0
     bursts: int = 0
     burst_left: int = 0

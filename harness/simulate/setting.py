@@ -112,9 +112,9 @@ def _error_kinds(plan: Plan) -> list[str]:
 
 def _source(world: World, plan: Plan) -> int:
     match plan.arrivals:
-        case OpenArrivals(due_s, _):
-            world.law, world.total = OPEN, len(due_s)
-            world.offering = 1
+        case OpenArrivals():
+            # looks at once whether anything is due at time 0
+            world.law, world.offering = OPEN, 1
             return 1
         case ClosedArrivals(in_flight, think_s, total, duration_s):
             world.law, world.think_s = CLOSED, think_s

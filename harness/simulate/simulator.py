@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
+import numpy as np
+
 from harness.errors import ClockError
 from harness.measure.record import Run
-from harness.plan.arrivals import Plan, plan
-from harness.scenario.model import BurstLoad, Scenario
+from harness.plan.arrivals import OpenArrivals, Plan, deal_of, due_stretches, plan
+from harness.plan.program import compile_programs
+from harness.scenario.model import BurstLoad, RateLoad, Scenario
 from harness.simulate.feed import Feed
 from harness.simulate.forms import Form, FormName, form_for
 from harness.simulate.records import DONE, NEEDS_INPUT
@@ -56,26 +59,39 @@ class AgentLoadSimulator:
         `workflows`, where given, is offered instead of the load's own number or duration, and the run has no limit.
         Raises `ValueError` for a burst load, whose number is in its sizes.
         """
-        scenario = self.scenario
-        if workflows is not None:
-            if isinstance(scenario.load, BurstLoad):
-                raise ValueError("a burst load is as long as its sizes say")
-            load = dataclasses.replace(scenario.load, workflows=workflows, duration_s=None)
-            scenario = dataclasses.replace(scenario, load=load)
-        planned = plan(scenario, seed)
+        endless = workflows is not None
+        scenario = self.scenario if workflows is None else _of_length(self.scenario, workflows)
+        load, due = scenario.load, None
+        if isinstance(load, RateLoad):
+            due = due_stretches(load, seed)
+            programs = compile_programs(scenario)
+            planned = Plan(scenario, seed, _DUE_LATER, deal_of(scenario, seed), programs)
+            workflows = load.workflows or math.ceil(load.rate_per_s * (load.duration_s or 0.0))
+        else:
+            planned = plan(scenario, seed)
         setting = setting_of(planned)
-        if workflows is not None:
+        if endless:
             setting.world.limit_s = math.inf
-        form = form_for(planned, self.form)(planned, setting, True)
-        stopped = complete(form, planned)
+        form = form_for(planned, self.form, workflows)(planned, setting, True)
+        stopped = complete(form, Feed(planned, form.stretch, due))
         return streamed_run_of(planned, setting.error_kinds, form, stopped)
+
+
+_DUE_LATER = OpenArrivals(np.empty(0), np.empty(0, dtype=np.int64))
+
+
+def _of_length(scenario: Scenario, workflows: int) -> Scenario:
+    if isinstance(scenario.load, BurstLoad):
+        raise ValueError("a burst load is as long as its sizes say")
+    load = dataclasses.replace(scenario.load, workflows=workflows, duration_s=None)
+    return dataclasses.replace(scenario, load=load)
 
 
 def simulate(planned: Plan, form: FormName = "auto", asked_to_stop: Callable[[], str | None] = lambda: None) -> Run:
     """Run a plan to its end, or until `asked_to_stop` gives a reason; it is asked every few thousand workflows."""
     setting = setting_of(planned)
     made = form_for(planned, form)(planned, setting, False)
-    stopped = complete(made, planned, asked_to_stop)
+    stopped = complete(made, Feed(planned, made.stretch), asked_to_stop)
     return run_of(
         planned,
         kinds=[*setting.error_kinds[:-1], stopped or RUN_TIMEOUT],
@@ -86,9 +102,12 @@ def simulate(planned: Plan, form: FormName = "auto", asked_to_stop: Callable[[],
     )
 
 
-def complete(form: Form, planned: Plan, asked_to_stop: Callable[[], str | None] = lambda: None) -> str | None:
-    """Run a form to the end of its load, and return why it ended early, or None."""
-    feed, reason = Feed(planned, form.stretch), None
+def complete(form: Form, feed: Feed, asked_to_stop: Callable[[], str | None] = lambda: None) -> str | None:
+    """Run a form to the end of its load, and return why it ended early, or None.
+
+    Raises `ClockError` where virtual time stands still for ever.
+    """
+    reason = None
     now_s, since = -1.0, 0
     while (need := form.run()) != DONE:
         world = form.world()

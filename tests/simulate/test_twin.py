@@ -1,4 +1,4 @@
-"""The proof that both forms of the kernel are the same system as the built-in orchestrator: the same Run, to the bit."""
+"""Proof that both forms of the kernel are the same system as the built-in orchestrator: the same Run, bit for bit."""
 
 from __future__ import annotations
 
