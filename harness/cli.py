@@ -105,10 +105,10 @@ def show(scenario: str, path: Path | None) -> None:
 @click.option(
     "-c",
     "--clock",
-    type=click.Choice(["wall", "virtual"]),
+    type=click.Choice(["wall", "virtual", "hybrid"]),
     default="wall",
     show_default=True,
-    help="wall really waits; virtual jumps, and is exact.",
+    help="wall really waits; virtual jumps, and is exact; hybrid jumps, but counts what the target itself takes.",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the first replication.")
 @click.option(

@@ -24,7 +24,11 @@ _HELP = {
         "What is put under load: builtin (default), module:attribute, path/to/file.py:attribute or "
         "langgraph:module:graph.",
     ),
-    "clock": ("CLOCK", "wall (default: really waits) or virtual (jumps; exact, and the same on every machine)."),
+    "clock": (
+        "CLOCK",
+        "wall (default: really waits), virtual (jumps; exact, and the same on every machine) or hybrid (jumps, but "
+        "counts what the target itself takes).",
+    ),
     "seed": ("N", "Seed of the first replication (default 0); replication k has seed N + k."),
     "seeds": ("LIST", "The seeds themselves, such as 0-9 or 3,7,20-29: one replication each. Instead of --load-seed."),
     "rounds": ("N", "Replications of each scenario (default 1). One replication is one round of pytest-benchmark."),

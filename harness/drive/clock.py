@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable
 from typing import Literal, get_args
 
+from harness.drive.hybrid_loop import HybridLoop
+from harness.drive.outside_work import JOB_GRACE_S
 from harness.drive.threads import asyncio_threads
 from harness.drive.virtual_loop import WATCHER, VirtualLoop
 
-ClockName = Literal["wall", "virtual"]
+ClockName = Literal["wall", "virtual", "hybrid"]
 CLOCKS: tuple[str, ...] = get_args(ClockName)
 
 
@@ -29,23 +31,43 @@ class Rank(enum.IntEnum):
 
 
 class Clock:
-    """Seconds since `begin()`, and timers, on one event loop."""
+    """Seconds since `begin()`, and timers, on one event loop.
 
-    def __init__(self, name: ClockName, real_limit_s: float = 60.0) -> None:
+    `real_limit_s` bounds the real time for which a virtual clock may stand still, `job_grace_s` the real time for which
+    one piece of outside work may hold it (docs/clocks.md).
+    """
+
+    def __init__(self, name: ClockName, real_limit_s: float = 60.0, job_grace_s: float = JOB_GRACE_S) -> None:
         self.name: ClockName = name
-        self.loop: asyncio.AbstractEventLoop = (
-            VirtualLoop(real_limit_s) if name == "virtual" else asyncio.new_event_loop()
-        )
-        # what a target hands to asyncio.to_thread may never end, and must not keep the process
-        self.loop.set_default_executor(asyncio_threads())
+        self.loop = _loop_for(name, real_limit_s, job_grace_s)
         self._origin = self.loop.time()
         self._real_origin = time.monotonic()
         self._cpu_origin = time.thread_time()
 
     @property
     def virtual(self) -> bool:
-        """Whether waiting costs no real time."""
+        """Whether nothing real counts: neither the CPU time of the target nor the time of its threads."""
         return self.name == "virtual"
+
+    @property
+    def jumps(self) -> bool:
+        """Whether waiting costs no real time: on the virtual and on the hybrid clock."""
+        return isinstance(self.loop, VirtualLoop)
+
+    @property
+    def doubts(self) -> list[str]:
+        """What a clock that jumps could not know of the work outside its loop."""
+        return self.loop.doubts if isinstance(self.loop, VirtualLoop) else []
+
+    @property
+    def timers_set(self) -> int:
+        """How many timers were set on a clock that jumps; 0 on the wall clock."""
+        return self.loop.timers_set if isinstance(self.loop, VirtualLoop) else 0
+
+    def forget_outside(self) -> None:
+        """Wait no longer for any work that is going on outside the loop, because the run is to end."""
+        if isinstance(self.loop, VirtualLoop):
+            self.loop.forget_outside()
 
     def begin(self) -> None:
         """Make this instant the run's time 0; called on the loop's own thread."""
@@ -82,3 +104,14 @@ def burn_thread_cpu(seconds: float, work: Callable[[], object]) -> None:
     until = time.thread_time() + seconds
     while time.thread_time() < until:
         work()
+
+
+def _loop_for(name: ClockName, real_limit_s: float, job_grace_s: float) -> asyncio.AbstractEventLoop:
+    if name == "virtual":
+        return VirtualLoop(real_limit_s, job_grace_s)
+    if name == "hybrid":
+        return HybridLoop(real_limit_s, job_grace_s)
+    loop = asyncio.new_event_loop()
+    # what a target hands to asyncio.to_thread may never end, and must not keep the process
+    loop.set_default_executor(asyncio_threads())
+    return loop

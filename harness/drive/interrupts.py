@@ -22,11 +22,19 @@ class Interrupts:
     """While entered, SIGINT and SIGTERM call `stop(reason)`; a second one breaks in, as SIGALRM does after `limit_s`.
 
     Signals are taken only on the main thread, the stop signals only if `take_stop_signals`, and an alarm that somebody
-    else has set is left alone. Everything is put back on leaving.
+    else has set is left alone. Everything is put back on leaving. `came_round` is asked before SIGALRM breaks in: where
+    the loop has gone on since it was last asked, it is given as long again.
     """
 
-    def __init__(self, limit_s: float, stop: Callable[[str], None], take_stop_signals: bool) -> None:
+    def __init__(
+        self,
+        limit_s: float,
+        stop: Callable[[str], None],
+        take_stop_signals: bool,
+        came_round: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._limit_s = limit_s
+        self._came_round = came_round
         self._stop = stop
         self._take_stop_signals = take_stop_signals
         self._asked = False
@@ -55,6 +63,9 @@ class Interrupts:
         self._stop(STOP_SIGNALS[signal.Signals(number)])
 
     def _on_alarm(self, _number: int, _frame: FrameType | None) -> None:
+        if self._came_round():
+            self.rearm(self._limit_s)
+            return
         raise LoopBlockedError
 
     def __exit__(

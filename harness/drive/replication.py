@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.drive.clock import Clock, ClockName
 from harness.drive.dispatcher import GRACE_S, Dispatcher
 from harness.drive.gauges import GaugeSampler
 from harness.drive.interrupts import Interrupts, LoopBlockedError
+from harness.drive.outside_work import JOB_GRACE_S
 from harness.drive.target import Gauged, Session, Target, TargetFactory
 from harness.errors import ClockError, HarnessError, TargetError
 from harness.measure.record import CORES, NEVER, Recorder, Run, Series, empty_series
@@ -37,28 +38,42 @@ class Replication:
     clock_name: ClockName
     progress: Progress | None = None
     take_stop_signals: bool = False
+    job_grace_s: float = JOB_GRACE_S
     recorder: Recorder = field(default_factory=Recorder)
     _clock: Clock = field(init=False)
     _dispatcher: Dispatcher | None = None
     _sampler: GaugeSampler | None = None
     _asked_to_stop: str | None = None
+    _timers_set: int = 0
 
     def drive(self) -> Run:
         """Run to the end; raises `TargetError` where the target does not start, and nothing was measured yet."""
         limit_s = self.plan.scenario.run_timeout_s
-        self._clock = clock = Clock(self.clock_name, real_limit_s=limit_s)
-        monitor = None if clock.virtual else ResourceMonitor(loop=clock.loop, time_origin=clock.now)
+        self._clock = clock = Clock(self.clock_name, limit_s, self.job_grace_s)
+        # the lag of a loop that skips its idle time is not that of a loop that waits
+        watched = None if clock.jumps else clock.loop
+        monitor = None if clock.virtual else ResourceMonitor(loop=watched, time_origin=clock.now)
         alarm_s = limit_s + GRACE_S + _ALARM_AFTER_S
-        with Interrupts(alarm_s, self._stop, self.take_stop_signals) as interrupts:
+        with Interrupts(alarm_s, self._stop, self.take_stop_signals, self._came_round) as interrupts:
             try:
                 stopped = self._run_loop(monitor)
             finally:
                 ended_s, cpu_s, real_s = clock.now(), clock.thread_cpu_s(), clock.real_s()
-                resources = empty_series(modelled=True) if monitor is None else monitor.stop()
+                resources = empty_series(modelled=True) if monitor is None else self._observable(monitor.stop())
                 self.recorder.doubts.extend(monitor.doubts if monitor is not None else ())
                 interrupts.rearm(_CLEANUP_S)
                 self._clean_up()
         return self._freeze(stopped, ended_s, cpu_s, real_s, resources)
+
+    def _came_round(self) -> bool:
+        """Whether a loop that jumps has set timers since this was last asked: such a run may take its time."""
+        before, self._timers_set = self._timers_set, self._clock.timers_set
+        return self._timers_set > before
+
+    def _observable(self, series: Series) -> Series:
+        """On a clock that skips idle time, a share of CPU is one of the time that was left: it says nothing."""
+        kept = {name: values for name, values in series.values.items() if not name.startswith("cpu_")}
+        return replace(series, values=kept) if self._clock.jumps else series
 
     def _run_loop(self, monitor: ResourceMonitor | None) -> str | None:
         try:
@@ -120,6 +135,7 @@ class Replication:
 
     def _stop(self, reason: str) -> None:
         self._asked_to_stop = reason
+        self._clock.forget_outside()
         if self._dispatcher is not None:
             self._clock.loop.call_soon_threadsafe(self._dispatcher.request_stop, reason)
 
@@ -160,7 +176,7 @@ class Replication:
             stopped=stopped,
             driver_cpu_s=NEVER if self._clock.virtual else cpu_s,
             real_s=real_s,
-            doubts=tuple(recorder.doubts),
+            doubts=(*recorder.doubts, *self._clock.doubts),
             invalid=recorder.invalid,
         )
 

@@ -59,6 +59,11 @@ class VirtualLoop(WatchedLoop):
         """Virtual seconds since the loop was made."""
         return self._now
 
+    @property
+    def timers_set(self) -> int:
+        """How many timers were set so far: as long as it grows, the loop comes round."""
+        return self._serial
+
     # ------------------------------------------------------------------------------------------------------- callbacks
 
     def call_soon(
@@ -228,8 +233,8 @@ class VirtualLoop(WatchedLoop):
         if overdue:
             named = "; ".join(work.describe() for work in overdue[:5])
             self._refuse(
-                f"virtual time has stood still at {self._now:.6g} s for {self._grace_s:g} s of real time, the grace of "
-                f"one piece of outside work, because of {len(overdue)}: {named}. What waits in real time cannot be "
+                f"virtual time has stood still at {self.time():.6g} s for {self._grace_s:g} s of real time, the grace "
+                f"of one piece of outside work, because of {len(overdue)}: {named}. What waits in real time cannot be "
                 "jumped over. Run it with --clock hybrid or wall"
             )
         self._refuse_standstill()
@@ -241,7 +246,7 @@ class VirtualLoop(WatchedLoop):
             self._still = self._now, real_s
         elif real_s - since > self._real_limit_s:
             self._refuse(
-                f"virtual time has stood still at {self._now:.6g} s for {real_s - since:.0f} s of real time; either "
+                f"virtual time has stood still at {self.time():.6g} s for {real_s - since:.0f} s of real time; either "
                 "jobs follow each other in real time (time.sleep in threads), or a task polls without waiting "
                 "(sleep(0) in a loop). Run it with --clock wall"
             )

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from harness.measure.machine import NOT_ON_VIRTUAL, NOT_SAMPLED, Machine, batch_windows
+from harness.measure.machine import NOT_ON_HYBRID, NOT_ON_VIRTUAL, NOT_SAMPLED, Machine, batch_windows
 from harness.measure.percentiles import nearest_rank
 from harness.measure.record import Floats, Run
 from harness.measure.trend import FEWEST_POINTS
@@ -21,14 +21,14 @@ def sampled_machine(run: Run) -> Machine:
     series = run.resources
     times = series.t_s
     if not len(times):
-        return Machine(missing=NOT_ON_VIRTUAL if series.modelled else NOT_SAMPLED, modelled=series.modelled)
+        return Machine(missing=_reason(run), modelled=series.modelled)
     columns = {name: values for name, values in series.values.items() if not np.isnan(values).all()}
     memory, cpu, lag = columns.get("rss_b"), columns.get("cpu_share"), columns.get("loop_lag_s")
     windows = batch_windows(run)
     highest = _largest(columns.get("rss_peak_b"))
     span = float(times[-1] - times[0])
     return Machine(
-        missing=NOT_ON_VIRTUAL if series.modelled else NOT_SAMPLED,
+        missing=_reason(run),
         modelled=series.modelled,
         memory_peak_b=_larger(_largest(memory), highest),
         memory_start_b=None if memory is None else _first(memory),
@@ -49,6 +49,13 @@ def sampled_machine(run: Run) -> Machine:
         batch_cpu=_batch_peaks(times, cpu, windows, held=False),
         growth=None if memory is None else _growth(run, times, memory, windows),
     )
+
+
+def _reason(run: Run) -> str:
+    """Why a figure is missing, where one is."""
+    if run.resources.modelled:
+        return NOT_ON_VIRTUAL
+    return NOT_ON_HYBRID if run.clock == "hybrid" and len(run.resources.t_s) else NOT_SAMPLED
 
 
 def _largest(values: Floats | None) -> float | None:

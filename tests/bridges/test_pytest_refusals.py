@@ -111,7 +111,7 @@ def test_a_scenario_may_be_built_in_the_test(project: pytest.Pytester) -> None:
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [
-        ("clock", "sundial", "expected one of wall, virtual, found 'sundial'"),
+        ("clock", "sundial", "expected one of wall, virtual, hybrid, found 'sundial'"),
         ("seed", "-1", "expected a whole number from 0 to *, found '-1'"),
         ("seed", "1.5", "expected a whole number*"),
         ("rounds", "0", "expected a whole number from 1 to 10000, found '0'"),

@@ -1,0 +1,181 @@
+"""An event loop whose time is what the loop itself takes, plus what it really waited for, plus what it skipped.
+
+While its thread works, time is the CPU time of that thread: what other processes take of the machine does not show. If
+the thread is blocked in a callback (a blocking call, the interpreter lock), that shows too, in real time, but waiting
+for a core does not. While work goes on outside, time is real. While nothing does, it jumps to the next timer.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from harness.drive.kernel import waited_for_core_s
+from harness.drive.outside_threads import ThreadAtWork
+from harness.drive.outside_work import JOB_GRACE_S, Held, Job
+from harness.drive.virtual_loop import VirtualLoop
+
+_SOON_S = 0.002
+_LATE_S = 0.05
+_POLL_EVERY = 64
+_BLOCKED_FROM_S = 0.002
+"""Shorter gaps between real and CPU time are not looked into: the look would cost more than they do."""
+
+
+class _Flow(NamedTuple):
+    """How time goes on: `base_s` at the moment at which `reads` said `origin_s`."""
+
+    base_s: float
+    origin_s: float
+    reads: Callable[[], float]
+
+
+def _nothing() -> float:
+    return 0.0
+
+
+class HybridLoop(VirtualLoop):
+    """See the module. `time()` starts at 0, is in seconds, and may be asked from any thread.
+
+    `grace_s` is the real time for which a thread that never called back may hold the clock; other work outside is
+    waited for as long as it takes, because its time counts. Timers fire as in asyncio: all that are due, at once.
+    """
+
+    def __init__(self, real_limit_s: float = 60.0, grace_s: float = JOB_GRACE_S) -> None:
+        self._flow = _Flow(0.0, 0.0, _nothing)  # asyncio's constructors read time() in debug mode
+        self._works = self._own_cpu_s
+        self._loop_thread = 0
+        self._native_id = 0
+        self._cpu_clock: int | None = None
+        self._turns = 0
+        self._seen_s = (0.0, 0.0)
+        self._gaps_s = 0.0
+        self._waited_s = math.nan
+        super().__init__(real_limit_s, grace_s)
+
+    def time(self) -> float:
+        """Seconds since the loop was made; stands still while the loop does not run."""
+        base_s, origin_s, reads = self._flow
+        if reads is self._works and threading.get_ident() == self._loop_thread:
+            return self._account()
+        return base_s + (reads() - origin_s)
+
+    # --------------------------------------------------------------------------------------------------- how time goes
+
+    def run_forever(self) -> None:
+        """As asyncio's; time begins to go."""
+        self._loop_thread, self._native_id = threading.get_ident(), threading.get_native_id()
+        if hasattr(time, "pthread_getcpuclockid"):
+            self._cpu_clock = time.pthread_getcpuclockid(self._loop_thread)
+        self._go_on(self._flow.base_s)
+        try:
+            super().run_forever()
+        finally:
+            self._flow = _Flow(self.time(), 0.0, _nothing)
+
+    def _own_cpu_s(self) -> float:
+        """CPU time of the loop's thread, for other threads."""
+        if self._cpu_clock is not None:
+            return time.clock_gettime(self._cpu_clock)
+        return self._flow.origin_s  # not to be had from elsewhere on this system: the time when the loop began to work
+
+    def _go_on(self, now_s: float) -> None:
+        """It is `now_s`, and the loop works."""
+        self._waited_s = waited_for_core_s(self._native_id)
+        self._gaps_s = 0.0
+        self._seen_s = time.monotonic(), time.thread_time()
+        self._flow = _Flow(now_s, self._seen_s[1], self._works)
+
+    def _account(self) -> float:
+        """The time, for the loop's own thread while it works; what it was blocked for since the last look is added."""
+        real_s, cpu_s = time.monotonic(), time.thread_time()
+        gap_s = (real_s - self._seen_s[0]) - (cpu_s - self._seen_s[1])
+        self._seen_s = real_s, cpu_s
+        self._gaps_s += gap_s
+        base_s, origin_s, reads = self._flow
+        if gap_s > _BLOCKED_FROM_S:
+            base_s += self._blocked_s(gap_s)
+            self._flow = _Flow(base_s, origin_s, reads)
+        return base_s + (cpu_s - origin_s)
+
+    def _blocked_s(self, gap_s: float) -> float:
+        """What of the gap between real and CPU time the thread was not merely waiting for a core."""
+        before_s, self._waited_s = self._waited_s, waited_for_core_s(self._native_id)
+        gaps_s, self._gaps_s = self._gaps_s, 0.0
+        if math.isnan(before_s) or math.isnan(self._waited_s):
+            return 0.0
+        blocked_s = min(gap_s, gaps_s - (self._waited_s - before_s))
+        return blocked_s if blocked_s > _BLOCKED_FROM_S / 2 else 0.0
+
+    # -------------------------------------------------------------------------------------------------------- the loop
+
+    def _run_once(self) -> None:
+        """One turn, as asyncio's: what is ready and what is due, once."""
+        ready = self._ready
+        if self._heard or self._outside.descriptors or self._turns % _POLL_EVERY == 0:
+            self._poll(0)
+        self._turns += 1
+        self._take_due(self.time())
+        if not ready and not self._stopping:
+            self._idle()
+        self._run_batch(ready)
+
+    def _take_due(self, now_s: float) -> None:
+        timers, ready = self._timers, self._ready
+        while timers and (timers[0][0] <= now_s or timers[0][3]._cancelled):
+            handle = heapq.heappop(timers)[3]
+            if handle._cancelled:
+                self._cancelled -= 1
+                continue
+            handle._scheduled = False  # type: ignore[attr-defined]  # asyncio's own slot
+            ready.append(handle)
+
+    def _idle(self) -> None:
+        """Nothing is ready: wait for what goes on outside, or skip the time to the next timer."""
+        held: list[Held] = []
+        if self._heard or self._outside.possible():
+            now_s = self.time()
+            held = self._held()
+            self._go_on(now_s)  # looking around is the harness's work, not the target's
+        if self._ready:
+            return
+        if held:
+            self._wait(held)
+        elif self._work_is_timed():
+            self._skip()
+        else:
+            self._wait_for_strangers()
+
+    def _held(self) -> list[Held]:
+        self._poll(0)
+        if self._ready:
+            return []
+        held = self._outside.under_way(self._selector, self._own)
+        self._outside.overdue([work for work in held if isinstance(work, ThreadAtWork)], -math.inf, self._grace_s)
+        if self._outside.broken:
+            self._refuse(self._outside.broken)
+        return held
+
+    def _wait(self, held: list[Held]) -> None:
+        """Wait in real time, which counts: until something is ready, or the next timer is due."""
+        # the end of a job wakes the loop, of other work it must be looked for
+        pause_s = _LATE_S if all(isinstance(work, Job) for work in held) else _SOON_S
+        now_s = self.time()
+        if self._timers:
+            pause_s = min(pause_s, max(0.0, self._timers[0][0] - now_s))
+        began_s = time.monotonic()
+        self._flow = _Flow(now_s, began_s, time.monotonic)
+        self._poll(pause_s)
+        self._go_on(self.time())
+
+    def _skip(self) -> None:
+        """Jump to the next timer; `_take_due` has left none that was cancelled at the head."""
+        self._outside.peers.jumps += 1
+        base_s, origin_s, reads = self._flow
+        skipped_s = max(0.0, self._timers[0][0] - self.time())
+        self._flow = _Flow(base_s + skipped_s, origin_s, reads)
+        self._take_due(max(self.time(), self._timers[0][0]))
