@@ -50,15 +50,14 @@ def mix(z: Any) -> Any:
 def first_of_four(when_s: Any, order: Any, child: Any) -> Any:
     """Which of the events at `child` and the three places behind it fires first.
 
-    Selected and not branched upon: which one it is cannot be foreseen, ties can.
+    Reckoned and not branched upon: which one it is cannot be foreseen, ties can.
     """
     a, b, c, d = when_s[child], when_s[child + _1], when_s[child + _2], when_s[child + _3]
-    first = child + _1 if b < a else child
-    other = child + _3 if d < c else child + _2
+    first, other = child + np.uint64(b < a), child + _2 + np.uint64(d < c)
     least, rest = min(a, b), min(c, d)
-    first = other if rest < least else first
-    least = min(least, rest)
-    if (a == least) + (b == least) + (c == least) + (d == least) > 1:
+    first += np.uint64(rest < least) * (other - first)
+    if least == rest or a == b or c == d:
+        least = min(least, rest)
         for tied in (child, child + _1, child + _2, child + _3):
             if when_s[tied] == least and order[tied] < order[first]:
                 first = tied
@@ -66,70 +65,69 @@ def first_of_four(when_s: Any, order: Any, child: Any) -> Any:
 
 
 @register_jitable(forceinline=True)
-def put(calendar: Any, place: Any, when: float, serial: int, aim: int, version: int) -> None:  # noqa: PLR0917 - as there
+def put(calendar: Any, place: Any, when: float, serial: int, aim: int) -> None:
     """Fill a place of the heap."""
-    when_s, order, target, token = calendar
+    when_s, order, target = calendar
     when_s[place] = when
     order[place] = serial
     target[place] = aim
-    token[place] = version
 
 
 @register_jitable(forceinline=True)
-def sink(calendar: Any, size: Any, when: float, serial: int, aim: int, version: int) -> None:  # noqa: PLR0917 - as there
+def sink(calendar: Any, size: Any, when: float, serial: int, aim: int) -> None:
     """Put an event into the hole at the top of a heap of `size`, or below it, where it belongs."""
-    when_s, order, target, token = calendar
+    when_s, order, target = calendar
     place = _0
     child = _1
     while child < size:
         least = first_of_four(when_s, order, child)
         if when < when_s[least] or (when == when_s[least] and serial < order[least]):
             break
-        put(calendar, place, when_s[least], order[least], target[least], token[least])
+        put(calendar, place, when_s[least], order[least], target[least])
         place = least
         child = (place << _2) + _1
-    put(calendar, place, when, serial, aim, version)
+    put(calendar, place, when, serial, aim)
 
 
 @register_jitable(forceinline=True)
-def rise(calendar: Any, place: Any, when: float, serial: int, aim: int, version: int) -> None:  # noqa: PLR0917 - as there
+def rise(calendar: Any, place: Any, when: float, serial: int, aim: int) -> None:
     """Put an event into the heap at `place`, its end, or above it, where it belongs."""
-    when_s, order, target, token = calendar
+    when_s, order, target = calendar
     while place > _0:
         above = (place - _1) >> _2
         if when_s[above] < when or (when_s[above] == when and order[above] < serial):
             break
-        put(calendar, place, when_s[above], order[above], target[above], token[above])
+        put(calendar, place, when_s[above], order[above], target[above])
         place = above
-    put(calendar, place, when, serial, aim, version)
+    put(calendar, place, when, serial, aim)
 
 
 @body_of(primitives.push)
-def push(sim: Any, world: Any, when_s: float, order: int, target: int, token: int) -> None:  # noqa: PLR0917 - as there
+def push(sim: Any, world: Any, when_s: float, order: int, target: int) -> None:
     # a timer that fires mostly sets another: it goes into the hole that the first one has left
     if world.hole:
         world.hole = 0
-        sink(sim.calendar, np.uint64(world.events), when_s, order, target, token)
+        sink(sim.calendar, np.uint64(world.events), when_s, order, target)
     else:
         world.events += 1
-        rise(sim.calendar, np.uint64(world.events - 1), when_s, order, target, token)
+        rise(sim.calendar, np.uint64(world.events - 1), when_s, order, target)
 
 
 @body_of(primitives.pop)
-def pop(sim: Any, world: Any) -> tuple[float, int, int, int]:
-    when_s, order, target, token = sim.calendar
+def pop(sim: Any, world: Any) -> tuple[float, int, int]:
+    when_s, order, target = sim.calendar
     if world.hole:
         last = world.events - 1
         world.events = last
         when = when_s[last]
         when_s[last] = math.inf  # behind the last event all is at infinity, so that four children can be compared
         if last > 0:
-            sink(sim.calendar, np.uint64(last), when, order[last], target[last], token[last])
+            sink(sim.calendar, np.uint64(last), when, order[last], target[last])
     world.hole = 1
     if world.events == 0:
         world.hole = 0
-        return math.inf, 0, 0, 0
-    return when_s[0], order[0], target[0], token[0]
+        return math.inf, 0, 0
+    return when_s[0], order[0], target[0]
 
 
 @body_of(primitives.bring_luck)

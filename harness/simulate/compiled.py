@@ -29,7 +29,7 @@ _SHARED = (queues, timers, sources, endings, passage, kernel)
 """Modules whose functions are compiled as they stand."""
 
 
-_SELDOM = {"stop", "sweep", "expire_waiter", "offer_burst", "back_off", "give_in", "fire_other", "cancel"}
+_SELDOM = {"stop", "sweep", "expire_waiter", "offer_burst", "back_off", "give_in", "cancel"}
 """Called, where all else is inlined: the call of a function with so many arrays costs as much as its work."""
 
 
@@ -117,8 +117,8 @@ def _longer(columns: Any, length: int) -> Any:
 
 
 def _calendar(size: int) -> tuple[Any, ...]:
-    """Places for timers: when, order, target, token; all free, which is at infinity."""
-    return np.full(size, np.inf), *(np.zeros(size, dtype=np.int64) for _ in range(3))
+    """Places for timers: when, order, target; all free, which is at infinity."""
+    return np.full(size, np.inf), *(np.zeros(size, dtype=np.int64) for _ in range(2))
 
 
 def _rows_of(found: list[Any], dtype: np.dtype[np.void]) -> Records:

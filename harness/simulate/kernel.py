@@ -64,7 +64,7 @@ def fire(sim: Sim, world: World) -> int:
 
     Nothing else is ready when a timer fires, so a job that it wakes need not queue for its turn.
     """
-    when_s, order, target, token = pop(sim, world)
+    when_s, order, target = pop(sim, world)
     if when_s > world.limit_s:
         stop(sim, world)
         return -1
@@ -74,7 +74,7 @@ def fire(sim: Sim, world: World) -> int:
         fire_other(sim, world, target, order)
         return -1
     job = sim.jobs[target]
-    if job.token != token:
+    if order not in (job.timer, job.expiry):
         return -1
     if order > LAST_WORK:
         job.news = EXPIRED
@@ -105,7 +105,7 @@ def sweep(sim: Sim, world: World) -> None:
         job = sim.jobs[world.oldest]
         deadline_s = job.started_s + world.timeout_s
         if deadline_s > world.now:
-            set_timer(sim, world, deadline_s, DEADLINE, SWEEP, 0)
+            set_timer(sim, world, deadline_s, DEADLINE, SWEEP)
             return
         job.overdue = 1
         come_home(sim, world, job)

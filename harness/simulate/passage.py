@@ -63,7 +63,8 @@ def resume(sim: Sim, world: World, job: Job) -> None:
 
 def learn(sim: Sim, world: World, job: Job) -> int:
     """What a job does first with what woke it."""
-    job.token += 1
+    job.timer = -1
+    job.expiry = -1
     state = job.state
     if state == BURNING:
         return end_burn(sim, world, job)
@@ -165,7 +166,7 @@ def burn(sim: Sim, world: World, job: Job) -> int:
     join(sim, cores, job)
     job.burn_depth = cores.waiting
     if step.timeout_s < math.inf:
-        set_timer(sim, world, job.granted_s + step.timeout_s, DEADLINE, job.slot, job.token)
+        job.expiry = set_timer(sim, world, job.granted_s + step.timeout_s, DEADLINE, job.slot)
     return SUSPENDED
 
 
@@ -255,6 +256,6 @@ def back_off(sim: Sim, world: World, job: Job) -> None:
         wait_s *= chance(sim, world, job, _JITTER)
     job.state = BACKING_OFF
     if wait_s > 0.0:
-        set_timer(sim, world, world.now + wait_s, WORK, job.slot, job.token)
+        job.timer = set_timer(sim, world, world.now + wait_s, WORK, job.slot)
     else:
         wake(sim, world, job, RESULT)

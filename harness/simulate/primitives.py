@@ -16,15 +16,14 @@ TABLE = ROWS * (CELLS + 1)
 """Knots of one quantile table; tables lie one behind the other."""
 
 
-# six plain numbers cross this seam, because a compiled calendar holds nothing else; compiled, the world counts them
-def push(sim: Sim, world: World, when_s: float, order: int, target: int, token: int) -> None:  # noqa: ARG001, PLR0917 - see above
+def push(sim: Sim, world: World, when_s: float, order: int, target: int) -> None:  # noqa: ARG001 - compiled, the world counts the events
     """Put a timer into the calendar; timers of one instant fire by ascending `order`."""
-    heappush(sim.calendar, (when_s, order, target, token))
+    heappush(sim.calendar, (when_s, order, target))
 
 
-def pop(sim: Sim, world: World) -> tuple[float, int, int, int]:  # noqa: ARG001 - as above
-    """Take the next timer off the calendar: when, order, target, token; at infinity where there is none."""
-    return heappop(sim.calendar) if sim.calendar else (math.inf, 0, 0, 0)
+def pop(sim: Sim, world: World) -> tuple[float, int, int]:  # noqa: ARG001 - as above
+    """Take the next timer off the calendar: when, order, target; at infinity where there is none."""
+    return heappop(sim.calendar) if sim.calendar else (math.inf, 0, 0)
 
 
 def bring_luck(sim: Sim, world: World, job: Job) -> None:

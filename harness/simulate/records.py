@@ -36,7 +36,7 @@ DONE, NEEDS_INPUT, NEEDS_JOBS, NEEDS_ROWS, NEEDS_EVENTS = range(5)
 
 @dataclass(slots=True)
 class Job:
-    """One workflow in flight. `token` counts its wakings: a timer set under an older token is void."""
+    """One workflow in flight. `timer` and `expiry` are the orders of the timers that may wake it; any other is void."""
 
     slot: int = 0
     key: Key = 0
@@ -52,7 +52,9 @@ class Job:
     attempt: int = 1
     state: int = NEW
     news: int = RESULT
-    token: int = 0
+    timer: int = -1
+    expiry: int = -1
+    """The deadline of an attempt whose burn waits for a core."""
     overdue: int = 0
     requested_s: float = 0.0
     granted_s: float = math.nan

@@ -51,9 +51,9 @@ def make_room(sim: Sim, world: World) -> None:
     elif world.law == BURSTS:
         world.burst_left -= 1
         if world.burst_left == 0:
-            set_timer(sim, world, world.now + world.pause_s, ARRIVAL, SOURCE, 0)
+            set_timer(sim, world, world.now + world.pause_s, ARRIVAL, SOURCE)
     elif world.think_s > 0.0:
-        set_timer(sim, world, world.now + world.think_s, ARRIVAL, SOURCE, 0)
+        set_timer(sim, world, world.now + world.think_s, ARRIVAL, SOURCE)
     else:
         ask_for_one(world)
 
@@ -68,7 +68,7 @@ def offer_next(sim: Sim, world: World) -> None:
         elif sim.due[place] <= world.now:
             offer(sim, world, sim.due[place], sim.batch[place])
         else:
-            set_timer(sim, world, sim.due[place], ARRIVAL, SOURCE, 0)
+            set_timer(sim, world, sim.due[place], ARRIVAL, SOURCE)
             world.offering = 0
     else:
         offer(sim, world, world.now, world.burst - 1 if world.law == BURSTS else 0)

@@ -20,9 +20,12 @@ def next_order(world: World, rank: int) -> int:
     return (rank << _RANK_SHIFT) | world.serial
 
 
-def set_timer(sim: Sim, world: World, when_s: float, rank: int, target: int, token: int) -> None:  # noqa: PLR0917 - as push
-    """Set a timer."""
-    push(sim, world, when_s, next_order(world, rank), target, token)
+def set_timer(sim: Sim, world: World, when_s: float, rank: int, target: int) -> int:
+    """Set a timer and return its order."""
+    world.serial = serial = world.serial + 1
+    order = (rank << _RANK_SHIFT) | serial
+    push(sim, world, when_s, order, target)
+    return order
 
 
 def work_until(sim: Sim, world: World, job: Job, end_s: float, timeout_s: float) -> None:
@@ -35,7 +38,8 @@ def work_until(sim: Sim, world: World, job: Job, end_s: float, timeout_s: float)
     if end_s > deadline_s:
         end_s = deadline_s
         order |= DEADLINE << _RANK_SHIFT
-    push(sim, world, end_s, order, job.slot, job.token)
+    job.timer = order
+    push(sim, world, end_s, order, job.slot)
 
 
 def queue_up(sim: Sim, world: World, index: int, pool: Pool, job: Job) -> None:
@@ -49,7 +53,7 @@ def queue_up(sim: Sim, world: World, index: int, pool: Pool, job: Job) -> None:
         job.wait_order = next_order(world, DEADLINE)
         if not pool.armed:
             pool.armed = 1
-            push(sim, world, job.requested_s + pool.wait_timeout_s, job.wait_order, POOL - index, 0)
+            push(sim, world, job.requested_s + pool.wait_timeout_s, job.wait_order, POOL - index)
 
 
 def expire_waiter(sim: Sim, world: World, index: int, order: int) -> None:
@@ -63,11 +67,11 @@ def expire_waiter(sim: Sim, world: World, index: int, order: int) -> None:
         pool.armed = 0
     else:
         first = sim.jobs[pool.head]
-        push(sim, world, first.requested_s + pool.wait_timeout_s, first.wait_order, POOL - index, 0)
+        push(sim, world, first.requested_s + pool.wait_timeout_s, first.wait_order, POOL - index)
 
 
 def bound_workflow(sim: Sim, world: World, job: Job) -> None:
     """See that the sweep comes by at the workflow's deadline."""
     if world.timeout_s < math.inf and not world.sweeping:
         world.sweeping = 1
-        set_timer(sim, world, job.started_s + world.timeout_s, DEADLINE, SWEEP, 0)
+        set_timer(sim, world, job.started_s + world.timeout_s, DEADLINE, SWEEP)
