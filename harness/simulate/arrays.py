@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numba.extending import overload, register_jitable
 
-from harness.plan.draws import quantile
+from harness.plan.draws import CELLS, ROWS, quantile
 from harness.simulate import primitives
 
 _Body = TypeVar("_Body", bound=Callable[..., Any])
@@ -26,6 +26,8 @@ _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 _0, _1, _2, _3 = (np.uint64(n) for n in range(4))
 _UNIT = 2.0**-53
+_TABLE = ROWS * (CELLS + 1)
+"""Knots of one quantile table; compiled, tables lie one behind the other."""
 
 
 def body_of(primitive: Callable[..., Any]) -> Callable[[_Body], _Body]:
@@ -149,7 +151,7 @@ def chance(sim: Any, world: Any, job: Any, purpose: int) -> float:  # noqa: ARG0
 
 @body_of(primitives.drawn_s)
 def drawn_s(sim: Any, world: Any, job: Any, table: int, purpose: int) -> float:  # noqa: ARG001 - as above
-    return quantile(sim.tables, table * primitives.TABLE, uniform(job.key, job.place, job.attempt, purpose))
+    return quantile(sim.tables, table * _TABLE, uniform(job.key, job.place, job.attempt, purpose))
 
 
 @body_of(primitives.write_attempt)

@@ -40,7 +40,7 @@ class Interpreted:
             batch=[],
             kinds=[],
             luck=None,
-            tables=[knot for table in setting.tables for knot in table.knots.tolist()],
+            tables=setting.tables,
             calendar=[],
             rows=array("d"),
             flows=array("d"),

@@ -9,11 +9,8 @@ from __future__ import annotations
 import math
 from heapq import heappop, heappush
 
-from harness.plan.draws import CELLS, ROWS, Purpose, quantile, uniform, workflow_key
+from harness.plan.draws import Purpose, uniform, workflow_key
 from harness.simulate.records import Job, Sim, World
-
-TABLE = ROWS * (CELLS + 1)
-"""Knots of one quantile table; tables lie one behind the other."""
 
 
 def push(sim: Sim, world: World, when_s: float, order: int, target: int) -> None:  # noqa: ARG001 - compiled, the world counts the events
@@ -40,7 +37,8 @@ def drawn_s(sim: Sim, world: World, job: Job, table: int, purpose: int) -> float
     if job.luck is not None and job.attempt == 1:
         early: float = job.luck.draws[purpose][job.luck_at + job.place]
         return early
-    return quantile(sim.tables, table * TABLE, chance(sim, world, job, purpose))
+    late: float = sim.tables[table].at(chance(sim, world, job, purpose))
+    return late
 
 
 def chance(sim: Sim, world: World, job: Job, purpose: int) -> float:  # noqa: ARG001 - one signature for all draws
