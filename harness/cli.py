@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 import harness
-from harness.cli_compare import compare
+from harness.cli_compare import compare, continuous
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def main() -> None:
     harness run 10_concurrent_workflows --replications 10 --markdown
     harness report reports/*.json                      show reports again
     harness compare base/ head/                        did it get worse?
+    harness continuous main HEAD --target flow.py:run  measure two commits against each other
 
     \b
     Exit codes: 0 held, 1 regression, 2 usage or bad input, 3 not enough to judge,
@@ -178,6 +179,7 @@ def report(files: Sequence[Path], form: str | None) -> None:
 
 
 main.add_command(compare)
+main.add_command(continuous)
 
 
 def _chosen(catalog: Catalog, names: Sequence[str]) -> list[Scenario]:

@@ -30,6 +30,7 @@ JSON = click.option(
     "--json", "form", flag_value="json", help="Print one JSON document (schemas/comparison.schema.json)."
 )
 MARKDOWN = click.option("--markdown", "form", flag_value="markdown", help="Print GitHub-flavoured Markdown.")
+STOPPED = {"interrupted": ExitCode.INTERRUPTED, "terminated": ExitCode.TERMINATED}
 
 
 @click.command()
@@ -79,6 +80,89 @@ def compare(
         allow_inconclusive=allow_inconclusive,
     )
     sys.exit(_finish(found, circumstances, form, report_dir))
+
+
+@click.command()
+@click.argument("base")
+@click.argument("head")
+@click.argument("scenarios", nargs=-1, metavar="[SCENARIO]...")
+@click.option("-f", "--file", "path", type=click.Path(path_type=Path), metavar="FILE", help="A TOML file of scenarios.")
+@click.option(
+    "--same-scenarios", is_flag=True, help="Both sides run the scenarios as HEAD declares them, not each its own."
+)
+@click.option("-t", "--target", default="builtin", show_default=True, metavar="TARGET", help="As in harness run.")
+@click.option("-c", "--clock", type=click.Choice(["wall", "virtual", "hybrid"]), default="wall", show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the runs, and of the order.")
+@click.option(
+    "-n",
+    "--replications",
+    type=click.IntRange(1, 1000),
+    help="Replications in each process.  [default: 1; 5 on the virtual clock]",
+)
+@click.option(
+    "--rounds",
+    type=click.IntRange(1, 1000),
+    help="Processes a side before the first verdict.  [default: 10; 2 on the virtual clock]",
+)
+@click.option(
+    "--max-rounds",
+    type=click.IntRange(1, 1000),
+    help="Most rounds, while any verdict is inconclusive.  [default: twice --rounds; 8 times with --budget]",
+)
+@click.option("--budget", metavar="DURATION", help="Add no rounds that would end after this, such as 10min.")
+@click.option("--build-environments", "build", is_flag=True, help="Install each commit in an environment of its own.")
+@WAIVERS
+@ALLOW
+@click.option(
+    "--report-dir",
+    type=click.Path(path_type=Path),
+    default=Path("reports"),
+    show_default=True,
+    metavar="DIR",
+    help="Where the comparison is written, as JSON; nothing there is overwritten.",
+)
+@JSON
+@MARKDOWN
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+def continuous(
+    base: str,
+    head: str,
+    waiver_file: Path | None,
+    allow_inconclusive: bool,
+    report_dir: Path,
+    form: str | None,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Measure two commits against each other, here and now: did HEAD get worse than BASE?
+
+    Both are checked out beside the working tree, and measured in rounds: in each a fresh process per side, in an order
+    drawn from the seed. The harness comes from this environment, target and scenarios from each checkout.
+
+    \b
+    harness continuous HEAD~1 HEAD --clock virtual --target my_app/flows.py:handle
+    harness continuous main HEAD -f load.toml -t my_app.flows:handle --budget 10min
+    harness continuous v1.2 HEAD checkout_peak -t my_app.flows:handle --build-environments
+
+    \b
+    Exit codes: 0 all compared and nothing regressed, 1 regression, 2 bad input,
+    3 something is missing, incomparable or inconclusive, 5 a run is invalid,
+    130 and 143 stopped by a signal; what was measured is judged and written.
+    """
+    from harness.bridges.asking import circumstances_of, effort_of, request_of, watcher  # noqa: PLC0415
+    from harness.bridges.continuous import continuous as measure  # noqa: PLC0415 - only what this command needs
+    from harness.bridges.waiver_file import read_waivers  # noqa: PLC0415
+    from harness.report.document import refuse_folder  # noqa: PLC0415
+
+    request, effort = request_of(base, head, options), effort_of(options)
+    waivers = read_waivers(waiver_file)
+    refuse_folder(report_dir)
+    now = datetime.now(UTC)
+    with watcher(effort, quiet) as watching:
+        outcome = measure(request, effort, waivers=waivers, today=now.date(), watcher=watching)
+    circumstances = circumstances_of(outcome, sys.argv[1:], now, allow_inconclusive)
+    code = _finish(outcome.comparison, circumstances, form, report_dir)
+    sys.exit(STOPPED.get(outcome.stopped or "", code))
 
 
 def _finish(comparison: Comparison, circumstances: Any, form: str | None, folder: Path | None) -> ExitCode:

@@ -137,7 +137,7 @@ def merged(measured: Iterable[Measured]) -> list[Measured]:
     """Records of one metric from several runs made one, in the order given; runs that differ in identity stay apart."""
     groups: dict[str, list[Measured]] = {}
     for one in measured:
-        key = repr((one.name, one.unit, one.direction, one.kind, one.identity, bool(one.unfit)))
+        key = repr((one.name, one.unit, one.direction, one.kind, one.identity))
         groups.setdefault(key, []).append(one)
     return [_together(group) for group in groups.values()]
 
@@ -150,6 +150,8 @@ def _together(group: Sequence[Measured]) -> Measured:
         processes=tuple(process for one in group for process in one.processes),
         seeds=tuple(seed for one in group for seed in one.seeds) if seeded else (),
         notes=tuple(dict.fromkeys(note for one in group for note in one.notes)),
+        # one run that may not be believed is enough: leaving it out would choose among the results
+        unfit=next((one.unfit for one in group if one.unfit), ""),
     )
     if whole.unfit:
         return whole

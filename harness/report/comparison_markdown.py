@@ -16,6 +16,7 @@ from harness.report.comparison_rows import (
     Metric,
     cells,
     columns,
+    commands,
     headline,
     measuring,
     notes,
@@ -23,6 +24,7 @@ from harness.report.comparison_rows import (
     remarks,
     sides,
     tally,
+    told_by_its_row,
     with_verdict,
     word,
 )
@@ -52,12 +54,14 @@ def _first(document: Document) -> Iterator[str]:
     if not metrics:
         return
     yield _table(metrics)
-    yield "\n".join(_reason(metric) for metric in metrics)
+    said = [_reason(metric) for metric in metrics if not told_by_its_row(metric)]
+    said += [f"- {code(command)} measures {code(measured)}" for command, measured in commands(metrics)]
+    if said:
+        yield "\n".join(said)
 
 
 def _reason(metric: Metric) -> str:
-    told = f"- **{prose(word(metric))}** {code(metric['name'])}: {prose('; '.join(remarks(metric)))}"
-    return f"{told}. Measure it: {code(metric['command'])}" if metric["command"] else told
+    return f"- **{prose(word(metric))}** {code(metric['name'])}: {prose('; '.join(remarks(metric)))}"
 
 
 def _folded(document: Document) -> Iterator[str]:

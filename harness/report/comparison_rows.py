@@ -102,6 +102,23 @@ def remarks(metric: Metric) -> list[str]:
     return [visible(metric["reason"]), *waived, *(visible(note) for note in metric["notes"])]
 
 
+def told_by_its_row(metric: Metric) -> bool:
+    """Whether the table says all there is: an exact change, with no waiver and no doubt."""
+    return metric["kind"] == "exact" and metric["verdict"] == "regressed" and len(remarks(metric)) == 1
+
+
+def commands(metrics: Sequence[Metric]) -> list[tuple[str, str]]:
+    """The command that measures each of these metrics again, once each, with the metrics it measures in words."""
+    found: dict[str, list[str]] = {}
+    for metric in metrics:
+        if metric["command"]:
+            found.setdefault(metric["command"], []).append(metric["name"])
+    return [
+        (visible(command), visible(names[0], _LONGEST_NAME) + (f" and {len(names) - 1} more" if len(names) > 1 else ""))
+        for command, names in found.items()
+    ]
+
+
 # --------------------------------------------------------------------------- rows
 
 

@@ -12,6 +12,7 @@ from harness.report.comparison_rows import (
     Document,
     cells,
     columns,
+    commands,
     headline,
     measuring,
     notes,
@@ -19,6 +20,7 @@ from harness.report.comparison_rows import (
     remarks,
     sides,
     tally,
+    told_by_its_row,
     with_verdict,
     word,
 )
@@ -91,9 +93,11 @@ def _padded(cell: str, width: int, left: bool) -> str:
 
 def _reasons(document: Document) -> Iterator[str]:
     """Why, for all that is not settled well; how to measure again what regressed; notes."""
-    for metric in with_verdict(document, *ORDER[:4]):
-        yield f"{word(metric)}: {visible(metric['name'])}: {'; '.join(remarks(metric))}"
-        if metric["verdict"] == "regressed" and metric["command"]:
-            yield f"  measure it: {visible(metric['command'])}"
+    unwell = with_verdict(document, *ORDER[:4])
+    for metric in unwell:
+        if not told_by_its_row(metric):
+            yield f"{word(metric)}: {visible(metric['name'])}: {'; '.join(remarks(metric))}"
+    for command, measured in commands(with_verdict(document, "regressed")):
+        yield f"measures {measured}: {command}"
     for note in notes(document):
         yield f"note: {note}"
