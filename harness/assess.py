@@ -8,6 +8,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import harness
 from harness.drive.clock import ClockName
@@ -48,13 +49,24 @@ def assess(
     clock: ClockName = "wall",
     progress: Progress | None = None,
     take_stop_signals: bool = False,
+    **clock_options: Any,
 ) -> Report:
     """Run `scenario` once per seed and report on all replications together.
+
+    `clock_options` are `patch_time` and `job_grace_s`, as `harness.run` takes them.
 
     Raises what `harness.run` raises. A run that was stopped early is reported as far as it went.
     """
     runs = tuple(
-        run_all(scenario, seeds, target=target, clock=clock, progress=progress, take_stop_signals=take_stop_signals)
+        run_all(
+            scenario,
+            seeds,
+            target=target,
+            clock=clock,
+            progress=progress,
+            take_stop_signals=take_stop_signals,
+            **clock_options,
+        )
     )
     return report_on(scenario, runs)
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
-from typing import Literal
+from typing import Any, Literal
 
 from harness.drive.clock import CLOCKS, ClockName, real_now_s
 from harness.drive.interrupts import Interrupts
 from harness.drive.opening import BUILTIN, target_factory
+from harness.drive.outside_work import JOB_GRACE_S
 from harness.drive.replication import Replication
 from harness.drive.target import TargetFactory
 from harness.errors import DeclarationError, Mistake
@@ -36,6 +37,8 @@ def run(
     progress: Progress | None = None,
     take_stop_signals: bool = False,
     engine: Engine = "fast",
+    patch_time: bool = False,
+    job_grace_s: float = JOB_GRACE_S,
 ) -> Run:
     """Run one replication of `scenario` and return all that was measured.
 
@@ -44,6 +47,9 @@ def run(
     `take_stop_signals`, SIGINT and SIGTERM end the run early and the Run says so in `stopped`.
     `engine` matters to the built-in target on the virtual clock only: `fast` is its compiled twin, `loop` the asyncio
     orchestrator itself on a jumping event loop; the Run is the same, bit for bit.
+    On clocks that jump (virtual, hybrid), `patch_time` gives the target's own calls to `time.monotonic`,
+    `time.perf_counter`, `time.time` and `time.sleep` the run's clock instead of only reporting them, and `job_grace_s`
+    is the real time for which one piece of work outside the event loop may hold a virtual clock (docs/clocks.md).
 
     Raises `TargetError` where the target cannot be loaded or started, `DeclarationError` for a clock or seed that does
     not exist.
@@ -54,7 +60,16 @@ def run(
     planned = plan(scenario, seed)
     if target == BUILTIN and clock == "virtual" and engine == "fast":
         return _simulated(planned, take_stop_signals)
-    return Replication(planned, factory, name, clock, progress, take_stop_signals).drive()
+    return Replication(
+        planned,
+        factory,
+        name,
+        clock,
+        progress,
+        take_stop_signals,
+        job_grace_s=job_grace_s,
+        patch_time=patch_time,
+    ).drive()
 
 
 def run_all(
@@ -65,8 +80,14 @@ def run_all(
     clock: ClockName = "wall",
     progress: Progress | None = None,
     take_stop_signals: bool = False,
+    patch_time: bool = False,
+    job_grace_s: float = JOB_GRACE_S,
 ) -> Iterator[Run]:
-    """One replication per seed, in order; ends after the first that was stopped early by a signal."""
+    """One replication per seed, in order; ends after the first that was stopped early by a signal.
+
+    The other arguments are those of `run`.
+    """
+    given: dict[str, Any] = {"job_grace_s": job_grace_s, "patch_time": patch_time}
     factory = target_factory(target)
     ended = 0
     for seed in seeds:
@@ -76,7 +97,7 @@ def run_all(
         if target == BUILTIN and clock == "virtual":
             done = _simulated(planned, take_stop_signals)
         else:
-            done = Replication(planned, factory, target, clock, further, take_stop_signals).drive()
+            done = Replication(planned, factory, target, clock, further, take_stop_signals, **given).drive()
         ended += len(done.workflows)
         if progress is not None:
             progress(ended)

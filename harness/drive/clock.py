@@ -40,6 +40,8 @@ class Clock:
     def __init__(self, name: ClockName, real_limit_s: float = 60.0, job_grace_s: float = JOB_GRACE_S) -> None:
         self.name: ClockName = name
         self.loop = _loop_for(name, real_limit_s, job_grace_s)
+        self.patches_time = False
+        """Whether the target's own calls to `time.sleep` and its like go by this clock, too."""
         self._origin = self.loop.time()
         self._real_origin = time.monotonic()
         self._cpu_origin = time.thread_time()

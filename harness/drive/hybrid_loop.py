@@ -111,6 +111,10 @@ class HybridLoop(VirtualLoop):
         blocked_s = min(gap_s, gaps_s - (self._waited_s - before_s))
         return blocked_s if blocked_s > _BLOCKED_FROM_S / 2 else 0.0
 
+    def _pass(self, seconds: float) -> None:
+        base_s, origin_s, reads = self._flow
+        self._flow = _Flow(base_s + seconds, origin_s, reads)
+
     # -------------------------------------------------------------------------------------------------------- the loop
 
     def _run_once(self) -> None:

@@ -6,9 +6,10 @@ from harness.drive.adapters.callables import factory_for
 from harness.drive.adapters.loading import load_object
 from harness.drive.machine import machine_for
 from harness.drive.orchestrator import Orchestrator
-from harness.drive.target import Session, Target, TargetFactory
+from harness.drive.target import BUILTIN, Session, Target, TargetFactory
 
-BUILTIN = "builtin"
+__all__ = ["BUILTIN", "target_factory"]
+
 _LANGGRAPH = "langgraph:"
 
 

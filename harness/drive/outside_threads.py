@@ -57,7 +57,7 @@ class Threads:
     def __init__(self) -> None:
         self._before = set(threading.enumerate())
         self._messengers: set[int] = set()
-        self._loop_thread = threading.get_ident()
+        self.loop_thread = threading.get_ident()
         self._left_behind: set[int] = set()
         self._at_work: dict[threading.Thread, ThreadAtWork] = {}
         self.doubts: list[str] = []
@@ -66,7 +66,7 @@ class Threads:
 
     def heard_from(self, ident: int) -> None:
         """Thread `ident` has called back to the loop; called on that thread."""
-        if ident == self._loop_thread:
+        if ident == self.loop_thread:
             return
         if ident not in self._messengers:
             self._messengers.add(ident)

@@ -41,21 +41,21 @@ class Held(Protocol):
 class Job:
     """A function handed to an executor. Called in place of the function, it notes when and on which thread it runs."""
 
-    __slots__ = ("_function", "_thread", "since")
+    __slots__ = ("_function", "since", "thread")
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
-        self._thread: int | None = None
+        self.thread: int | None = None
         self.since = time.monotonic()
 
     def __call__(self, *args: Any) -> Any:
-        self._thread = threading.get_ident()
+        self.thread = threading.get_ident()
         self.since = time.monotonic()  # waiting for a thread of the pool is not the job's own fault
         return self._function(*args)
 
     def describe(self) -> str:
         """See `Held`."""
-        where = thread_place(self._thread)
+        where = thread_place(self.thread)
         return f"executor job {function_name(self._function)}" + (f", now at {where}" if where else "")
 
 
@@ -79,6 +79,11 @@ class Jobs:
     def under_way(self) -> list[Job]:
         """Those that have not ended."""
         return list(self.pending)
+
+    def of_this_thread(self) -> Job | None:
+        """The job that the calling thread runs."""
+        ident = threading.get_ident()
+        return next((job for job in list(self.pending) if job.thread == ident), None)
 
     def forget(self) -> None:
         """Wait no longer for any of them."""

@@ -26,6 +26,12 @@ def is_targets(filename: str) -> bool:
     return any(folder in filename for folder in _INSTALLED) or not filename.startswith(_PYTHON)
 
 
+@functools.cache
+def is_installed(filename: str) -> bool:
+    """Whether a file belongs to an installed package, and not to the user's own code."""
+    return any(folder in filename for folder in _INSTALLED)
+
+
 def place(code_file: str, line: int, function: str) -> str:
     """`FILE:LINE (function)`, the way every message names a place."""
     return f"{code_file}:{line} ({function})"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,7 +14,9 @@ from harness.drive.dispatcher import GRACE_S, Dispatcher
 from harness.drive.gauges import GaugeSampler
 from harness.drive.interrupts import Interrupts, LoopBlockedError
 from harness.drive.outside_work import JOB_GRACE_S
-from harness.drive.target import Gauged, Session, Target, TargetFactory
+from harness.drive.target import BUILTIN, Gauged, Session, Target, TargetFactory
+from harness.drive.virtual_loop import VirtualLoop
+from harness.drive.wall_readers import WallReaders
 from harness.errors import ClockError, HarnessError, TargetError
 from harness.measure.record import CORES, NEVER, Recorder, Run, Series, empty_series
 from harness.measure.resources import ResourceMonitor
@@ -39,6 +42,7 @@ class Replication:
     progress: Progress | None = None
     take_stop_signals: bool = False
     job_grace_s: float = JOB_GRACE_S
+    patch_time: bool = False
     recorder: Recorder = field(default_factory=Recorder)
     _clock: Clock = field(init=False)
     _dispatcher: Dispatcher | None = None
@@ -65,6 +69,21 @@ class Replication:
                 self._clean_up()
         return self._freeze(stopped, ended_s, cpu_s, real_s, resources)
 
+    @contextmanager
+    def _wall_readers(self) -> Iterator[None]:
+        """Watch for readers of the wall clock in the target, on clocks that jump; the built-in one has none."""
+        loop = self._clock.loop
+        if not isinstance(loop, VirtualLoop) or self.target_name == BUILTIN:
+            yield
+            return
+        self._clock.patches_time = self.patch_time
+        readers = WallReaders(loop, self.patch_time)
+        try:
+            with readers:
+                yield
+        finally:
+            self.recorder.doubts.extend(readers.doubts())
+
     def _came_round(self) -> bool:
         """Whether a loop that jumps has set timers since this was last asked: such a run may take its time."""
         before, self._timers_set = self._timers_set, self._clock.timers_set
@@ -77,7 +96,8 @@ class Replication:
 
     def _run_loop(self, monitor: ResourceMonitor | None) -> str | None:
         try:
-            return self._clock.loop.run_until_complete(self._main(monitor))
+            with self._wall_readers():
+                return self._clock.loop.run_until_complete(self._main(monitor))
         except LoopBlockedError:
             self.recorder.doubts.append("the target blocked the event loop: nothing else could run, not even timeouts")
             return "run timeout"

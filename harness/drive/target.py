@@ -17,6 +17,9 @@ from harness.measure.record import Recorder
 from harness.plan.arrivals import Plan
 from harness.plan.draws import Purpose, uniform, workflow_key
 
+BUILTIN = "builtin"
+"""The name of the built-in orchestrator as a target."""
+
 
 class Workflow(NamedTuple):
     """One workflow handed to a target. A tuple, because one is made per workflow in the dispatcher's hottest line."""

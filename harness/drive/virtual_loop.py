@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import logging
+import threading
 import time
 from asyncio import events
 from collections import deque
@@ -20,6 +21,7 @@ from typing import Any, NoReturn, TypeVarTuple
 from harness.drive.deadlocks import deadlock_text
 from harness.drive.handles import Soon, Timer
 from harness.drive.outside_work import JOB_GRACE_S, Held
+from harness.drive.sleepers import Sleepers
 from harness.drive.watched_loop import WatchedLoop
 from harness.errors import ClockError
 
@@ -49,6 +51,7 @@ class VirtualLoop(WatchedLoop):
         self._now = 0.0  # asyncio's constructors read time() in debug mode
         super().__init__()
         self._timers: list[tuple[float, int, int, events.TimerHandle]] = []
+        self._sleepers = Sleepers(self, self._outside.jobs)
         self._serial = 0
         self._cancelled = 0
         self._still = (-1.0, 0.0)
@@ -63,6 +66,22 @@ class VirtualLoop(WatchedLoop):
     def timers_set(self) -> int:
         """How many timers were set so far: as long as it grows, the loop comes round."""
         return self._serial
+
+    def sleep_here(self, seconds: float) -> None:
+        """What `time.sleep` is in this loop's time: on its own thread nothing else goes on meanwhile."""
+        if seconds < 0:
+            raise ValueError("sleep length must be non-negative")
+        if threading.get_ident() == self._outside.threads.loop_thread:
+            self._pass(seconds)
+        else:
+            self._sleepers.sleep(seconds)
+
+    def wake_sleepers(self) -> None:
+        """Let threads that sleep in this loop's time go on, because it is not driven any more."""
+        self._sleepers.wake_all()
+
+    def _pass(self, seconds: float) -> None:
+        self._now += seconds
 
     # ------------------------------------------------------------------------------------------------------- callbacks
 

@@ -41,7 +41,7 @@ class Adapted:
         # a plain function may hand back a coroutine: a lambda around an async function, or a decorated one
         if inspect.isawaitable(result):
             return await result
-        if self._clock.virtual:
+        if self._clock.virtual and not self._clock.patches_time:
             self._recorder.invalid = _UNTIMED
         return result
 
