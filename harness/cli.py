@@ -6,12 +6,12 @@ import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import harness
-from harness.cli_compare import compare, continuous
+from harness.cli_compare import compare, continuous, history
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -111,6 +111,20 @@ def show(scenario: str, path: Path | None) -> None:
     show_default=True,
     help="wall really waits; virtual jumps, and is exact; hybrid jumps, but counts what the target itself takes.",
 )
+@click.option(
+    "--patch-time",
+    is_flag=True,
+    help="On virtual and hybrid: give the target's own time.sleep, time.monotonic and their like the run's clock.",
+)
+@click.option(
+    "--job-grace",
+    "job_grace_s",
+    type=click.FloatRange(0.01, 86_400),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="On virtual: the real time for which one thread, child process or peer may hold the clock.",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the first replication.")
 @click.option(
     "-n",
@@ -136,6 +150,8 @@ def run(
     path: Path | None,
     target: str,
     clock: ClockName,
+    patch_time: bool,
+    job_grace_s: float,
     seed: int,
     replications: int,
     report_dir: Path,
@@ -159,7 +175,8 @@ def run(
     target_factory(target)
     refuse_folder(report_dir)
     seeds = range(seed, seed + replications)
-    reports, code = _run_each(scenarios, seeds, target=target, clock=clock, folder=report_dir, quiet=quiet)
+    how = {"target": target, "clock": clock, "patch_time": patch_time, "job_grace_s": job_grace_s}
+    reports, code = _run_each(scenarios, seeds, how, folder=report_dir, quiet=quiet)
     _render(reports, form)
     sys.exit(code)
 
@@ -180,6 +197,7 @@ def report(files: Sequence[Path], form: str | None) -> None:
 
 main.add_command(compare)
 main.add_command(continuous)
+main.add_command(history)
 
 
 def _chosen(catalog: Catalog, names: Sequence[str]) -> list[Scenario]:
@@ -189,7 +207,7 @@ def _chosen(catalog: Catalog, names: Sequence[str]) -> list[Scenario]:
 
 
 def _run_each(
-    scenarios: Sequence[Scenario], seeds: range, *, target: str, clock: ClockName, folder: Path, quiet: bool
+    scenarios: Sequence[Scenario], seeds: range, how: dict[str, Any], *, folder: Path, quiet: bool
 ) -> tuple[list[Report], ExitCode]:
     from harness.assess import assess, exit_code  # noqa: PLC0415
     from harness.execute import offered  # noqa: PLC0415
@@ -200,7 +218,7 @@ def _run_each(
     with nullcontext(Quiet()) if quiet else progress(sys.stderr) as bars:
         for scenario in scenarios:
             bars.started(scenario.name, offered(scenario, seeds))
-            done = assess(scenario, seeds, target=target, clock=clock, progress=bars.advanced, take_stop_signals=True)
+            done = assess(scenario, seeds, progress=bars.advanced, take_stop_signals=True, **how)
             write_report(done, folder)
             bars.finished(done.verdict.replace("_", " "))
             reports.append(done)
