@@ -62,6 +62,9 @@ class Deal:
     seed: int
     weights: tuple[float, ...]
     blocks: tuple[int, ...]
+    """Sizes of the bursts; empty for other loads."""
+    total: int | None = None
+    """How many workflows there are, where that is known: the last block is cut to fit."""
     _dealt: list[int] = field(default_factory=list)
     _block: int = 0
     _start: int = 0
@@ -91,7 +94,10 @@ class Deal:
         return dealt.ravel()
 
     def _size_of(self, block: int) -> int:
-        return self.blocks[block] if block < len(self.blocks) else _BLOCK
+        if self.blocks:
+            return self.blocks[block] if block < len(self.blocks) else _BLOCK
+        left = _BLOCK if self.total is None else self.total - block * _BLOCK
+        return min(left, _BLOCK) if left > 0 else _BLOCK
 
 
 def quotas(weights: tuple[float, ...], size: int) -> list[int]:
@@ -136,11 +142,10 @@ def deal_of(scenario: Scenario, seed: int) -> Deal:
     """How one replication deals its types."""
     load = scenario.load
     weights = dict(scenario.mix)
-    blocks = load.sizes if isinstance(load, BurstLoad) else ()
-    if not isinstance(load, BurstLoad) and load.workflows is not None:
-        full, rest = divmod(load.workflows, _BLOCK)
-        blocks = (_BLOCK,) * full + ((rest,) if rest else ())
-    return Deal(seed, tuple(weights.get(kind.name, 0.0) for kind in scenario.types), blocks)
+    shares = tuple(weights.get(kind.name, 0.0) for kind in scenario.types)
+    if isinstance(load, BurstLoad):
+        return Deal(seed, shares, load.sizes)
+    return Deal(seed, shares, (), load.workflows)
 
 
 def _arrivals(scenario: Scenario, seed: int) -> Arrivals:
