@@ -130,39 +130,52 @@ def _rows_of(found: list[Any], dtype: np.dtype[np.void]) -> Records:
     return rows
 
 
+def _declared(setting: Setting) -> dict[str, Any]:
+    """The setting as arrays."""
+    return {
+        "worlds": _rows_of([setting.world], _WORLD),
+        "pools": _rows_of(setting.pools, dtype_of(Pool)),
+        "steps": _rows_of(setting.steps, dtype_of(Step)),
+        "firsts": np.array(setting.firsts, dtype=np.int64),
+        "sizes": np.array(setting.sizes, dtype=np.int64),
+        "tables": np.concatenate([table.knots for table in setting.tables] or [np.empty(0)]),
+    }
+
+
+def _room(streaming: bool, errors: int, rows: int) -> dict[str, Any]:
+    """Arrays for what the run brings; they grow when it asks for more."""
+    return {
+        "jobs": np.zeros(0, dtype=_JOB),
+        "due": np.empty(0),
+        "batch": np.empty(0, dtype=np.int64),
+        "kinds": np.empty(0, dtype=np.int64),
+        "luck": np.empty(0),
+        "calendar": _calendar(_EVENTS),
+        "rows": _columns(Rows, rows),
+        "flows": _columns(Flows, 0),
+        "outcomes": np.zeros(5, dtype=np.int64),
+        "errors": np.zeros(errors + 1, dtype=np.int64),
+        "buckets": np.zeros(histogram.BUCKETS if streaming else 0, dtype=np.int64),
+    }
+
+
 class Compiled:
     """One run of the compiled kernel; see `forms.Form`."""
 
     stretch = STRETCH
 
     def __init__(self, plan: Plan, setting: Setting, streaming: bool) -> None:
+        longest = max(len(program.steps) for program in plan.programs)
+        self._turn = 2 * longest + 2
+        """No single turn of a job writes as many rows."""
+        self._workflows = plan.total or 0
+        self._guess = setting.in_flight
         world = setting.world
         world.seed_key = draws.mix((plan.seed + 0x9E3779B97F4A7C15) % 2**64)
         world.streaming = int(streaming)
-        self._turn = 2 * max(len(program.steps) for program in plan.programs) + 2
         world.row_room = 0
         world.event_room = _EVENTS - _MARGIN
-        arrays_of: dict[str, Any] = {
-            "worlds": _rows_of([world], _WORLD),
-            "jobs": np.zeros(0, dtype=_JOB),
-            "pools": _rows_of(setting.pools, dtype_of(Pool)),
-            "steps": _rows_of(setting.steps, dtype_of(Step)),
-            "firsts": np.array(setting.firsts, dtype=np.int64),
-            "sizes": np.array(setting.sizes, dtype=np.int64),
-            "due": np.empty(0),
-            "batch": np.empty(0, dtype=np.int64),
-            "kinds": np.empty(0, dtype=np.int64),
-            "luck": np.empty(0),
-            "tables": np.concatenate([table.knots for table in setting.tables] or [np.empty(0)]),
-            "calendar": _calendar(_EVENTS),
-            "rows": _columns(Rows, self._turn),
-            "flows": _columns(Flows, 0),
-            "outcomes": np.zeros(5, dtype=np.int64),
-            "errors": np.zeros(len(setting.error_kinds) + 1, dtype=np.int64),
-            "buckets": np.zeros(histogram.BUCKETS if streaming else 0, dtype=np.int64),
-        }
-        self.sim = Sim(**arrays_of)
-        self._guess = setting.in_flight
+        self.sim = Sim(**_declared(setting), **_room(streaming, len(setting.error_kinds), self._turn))
 
     def run(self) -> int:
         """See `kernel.run`."""
@@ -177,7 +190,7 @@ class Compiled:
         flows: Any = self.sim.flows
         room = len(flows.due_s)
         if not world["streaming"] and known > room:
-            flows = _longer(flows, max(2 * room, known))
+            flows = _longer(flows, max(2 * room, known, self._workflows))
         given: dict[str, Any] = {"kinds": stretch.kinds, "due": stretch.due_s, "batch": stretch.batch, "flows": flows}
         self.sim = self.sim._replace(**given)
 
@@ -195,7 +208,8 @@ class Compiled:
             world["event_room"] = 2 * len(more[0]) - _MARGIN
         else:
             rows: Any = self.sim.rows
-            length = max(2 * len(rows.workflow), int(_SPARE * self._turn * world["known"]))
+            expected = self._turn * max(self._workflows, int(world["known"]))
+            length = max(2 * len(rows.workflow), int(_SPARE * expected))
             self.sim = self.sim._replace(rows=_longer(rows, length))
             world["row_room"] = length - self._turn
 
