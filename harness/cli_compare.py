@@ -29,6 +29,9 @@ ALLOW = click.option(
 JSON = click.option(
     "--json", "form", flag_value="json", help="Print one JSON document (schemas/comparison.schema.json)."
 )
+JSON_HISTORY = click.option(
+    "--json", "form", flag_value="json", help="Print one document (schemas/history.schema.json)."
+)
 MARKDOWN = click.option("--markdown", "form", flag_value="markdown", help="Print GitHub-flavoured Markdown.")
 STOPPED = {"interrupted": ExitCode.INTERRUPTED, "terminated": ExitCode.TERMINATED}
 
@@ -163,6 +166,43 @@ def continuous(
     circumstances = circumstances_of(outcome, sys.argv[1:], now, allow_inconclusive)
     code = _finish(outcome.comparison, circumstances, form, report_dir)
     sys.exit(STOPPED.get(outcome.stopped or "", code))
+
+
+@click.command()
+@click.argument("source", metavar="FOLDER|asv:RESULTS_DIR")
+@JSON_HISTORY
+@MARKDOWN
+def history(source: str, form: str | None) -> None:
+    """Find the commits at which a metric changed for good.
+
+    FOLDER holds reports or pytest-benchmark files of many commits, also in folders of its own; commits stand in git's
+    order. Eight commits are needed; the newest are judged by themselves.
+
+    \b
+    harness history reports/
+    harness history asv:.asv/results --markdown
+
+    \b
+    Exit codes: 0 at least one metric was judged, 2 bad input, 3 too few commits to tell.
+    """
+    from harness.bridges.series import read_past  # noqa: PLC0415 - every command imports only what it needs
+    from harness.report.history import history_document, history_markdown, plain_history  # noqa: PLC0415
+    from harness.report.text import encodable  # noqa: PLC0415
+
+    past = read_past(source)
+    now = datetime.now(UTC)
+    document = history_document(
+        past.source, past.series, past.notes, harness_version=harness.__version__, timestamp=now
+    )
+    if form == "json":
+        from harness.report.document import json_text  # noqa: PLC0415
+
+        click.echo(json_text(document), nl=False)
+    else:
+        written = (history_markdown if form == "markdown" else plain_history)(document)
+        click.echo(encodable(written, sys.stdout.encoding), nl=False)
+    judged = any(one["newest"] != "too short" for one in document["series"])
+    sys.exit(ExitCode.HELD if judged else ExitCode.NOT_ENOUGH)
 
 
 def _finish(comparison: Comparison, circumstances: Any, form: str | None, folder: Path | None) -> ExitCode:

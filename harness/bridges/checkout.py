@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +79,17 @@ def resolve(repository: Repository, revision: str, side: str) -> str:
 def is_dirty(repository: Repository) -> bool:
     """Whether tracked files of the working tree differ from its commit."""
     return bool(_git(repository.top, "status", "--porcelain", "--untracked-files=no"))
+
+
+def commit_times(here: Path, commits: Iterable[str]) -> dict[str, float]:
+    """When each of `commits` was made, seconds since 1970, as far as the repository around `here` knows them."""
+    try:
+        known = _git(
+            here, "rev-list", "--no-walk", "--ignore-missing", "--no-commit-header", "--format=%H %ct", *commits
+        )
+    except HarnessError:
+        return {}  # no repository, or no git: nothing is known
+    return {commit: float(time) for commit, time in (line.split() for line in known.splitlines())}
 
 
 @contextmanager

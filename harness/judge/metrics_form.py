@@ -237,5 +237,9 @@ def _told(name: str, one: Measured, several: bool) -> str:
     """The metric's name; where there are several of it, with what tells them apart."""
     if not several:
         return name
-    facts = (one.identity.target, one.identity.clock, one.identity.environment, _short(one.identity.digest))
-    return f"{name} ({', '.join(fact for fact in facts if fact)})"
+    return f"{name} ({', '.join(fact for fact in labels(one.identity) if fact)})"
+
+
+def labels(identity: Identity) -> tuple[str | None, ...]:
+    """What tells records of one name apart, apart from the machine."""
+    return identity.target, identity.clock, identity.environment, _short(identity.digest)

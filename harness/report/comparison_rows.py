@@ -149,11 +149,14 @@ def word(metric: Metric) -> str:
 
 
 def _value(metric: Metric, value: float | None) -> str:
-    if value is None:
-        return NONE
-    form = _FORMS.get(metric["unit"])
+    return NONE if value is None else in_unit(value, metric["unit"])
+
+
+def in_unit(value: float, unit: str) -> str:
+    """A value with its unit, scaled for people where the unit is one of ours."""
+    form = _FORMS.get(unit)
     if form is None or value < 0:
-        return f"{value:.4g} {visible(metric['unit'], 20)}".rstrip()
+        return f"{value:.4g} {visible(unit, 20)}".rstrip()
     return form(value)
 
 

@@ -197,7 +197,8 @@ def _parse(path: Path, text: str, strict: bool) -> Any:
         return json.loads(text, object_pairs_hook=_unique_keys, **numbers)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        found = "the end of the file (is it truncated?)" if error.pos >= len(text.rstrip()) else error.msg
+        ended = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
+        found = "the end of the file (is it truncated?)" if ended else error.msg
         raise ReportError(f"{path}: {where}: expected JSON, found {found}") from error
     except (ValueError, RecursionError) as error:
         found = "brackets nested too deeply" if isinstance(error, RecursionError) else str(error)
