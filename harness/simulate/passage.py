@@ -136,6 +136,10 @@ def serve(sim: Sim, world: World, job: Job) -> int:
     wait_s = step.wait_s
     if step.wait_table >= 0:
         wait_s = drawn_s(sim, world, job, step.wait_table, _WAIT)
+    # both draws at once: they do not depend on each other, and a processor makes them side by side
+    job.burn_s = step.burn_s
+    if step.burn_table >= 0:
+        job.burn_s = drawn_s(sim, world, job, step.burn_table, _BURN)
     if wait_s <= 0.0:
         return BURN
     job.state = WAITING
@@ -145,15 +149,10 @@ def serve(sim: Sim, world: World, job: Job) -> int:
 
 def burn(sim: Sim, world: World, job: Job) -> int:
     """Burn the step's CPU time on a core, or queue for one."""
-    step = sim.steps[job.step]
-    burn_s = step.burn_s
-    if step.burn_table >= 0:
-        burn_s = drawn_s(sim, world, job, step.burn_table, _BURN)
-    if burn_s <= 0.0:
+    if job.burn_s <= 0.0:
         return CHECK
     cores = sim.pools[world.cores]
     job.state = BURNING
-    job.burn_s = burn_s
     job.burn_requested_s = world.now
     job.burn_released_s = math.nan
     job.burn_depth = 0
@@ -165,8 +164,9 @@ def burn(sim: Sim, world: World, job: Job) -> int:
     job.burn_busy = 0
     join(sim, cores, job)
     job.burn_depth = cores.waiting
-    if step.timeout_s < math.inf:
-        job.expiry = set_timer(sim, world, job.granted_s + step.timeout_s, DEADLINE, job.slot)
+    timeout_s = sim.steps[job.step].timeout_s
+    if timeout_s < math.inf:
+        job.expiry = set_timer(sim, world, job.granted_s + timeout_s, DEADLINE, job.slot)
     return SUSPENDED
 
 
