@@ -6,6 +6,10 @@ reason says so: a gate that answers "cannot tell" whenever an interval touches a
 that is not shown would be lost. `cannot_tell` is left for what was not seen: a figure that this target or clock does
 not show, no workflow that could carry it, or a limit that the load never reached.
 
+A figure within 1e-9 of the limit, relatively, is at the limit: `<` and `>` are broken there, `<=`, `>=` and `=` hold.
+Times are differences of clock readings, whose last digits are rounding: 30 ms came out as 0.03000000000000027 s. Counts
+are whole numbers without rounding and are compared exactly.
+
 A pool's line is judged on the agent pool in which it is worst; modelled cores are not an agent pool.
 """
 
@@ -22,6 +26,8 @@ from harness.scenario.model import BASELINE_METRICS, BaselineLine, Scenario
 from harness.units import format_duration, format_rate, format_share, format_size
 
 BaselineVerdict = Literal["held", "broken", "cannot_tell"]
+AT_THE_LIMIT = 1e-9
+"""A figure that differs from the limit by at most this share of the limit is equal to it; counts are held exactly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +56,20 @@ def overall(lines: Iterable[LineVerdict]) -> BaselineVerdict:
 
     It fails closed: a scenario of which something asked was not seen is not called held.
     """
-    verdicts = {line.verdict for line in lines}
-    if "broken" in verdicts:
+    return overall_of(line.verdict for line in lines)
+
+
+def overall_of(verdicts: Iterable[str]) -> BaselineVerdict:
+    """`overall`, of the lines' verdicts alone."""
+    found = set(verdicts)
+    if "broken" in found:
         return "broken"
-    return "held" if verdicts == {"held"} else "cannot_tell"
+    return "held" if found == {"held"} else "cannot_tell"
+
+
+def is_at_limit(value: float, limit: float, unit: str) -> bool:
+    """Whether `value` is the limit but for rounding; `unit` is a kind of quantity as in `BASELINE_METRICS`."""
+    return value == limit or (unit != "count" and abs(value - limit) <= AT_THE_LIMIT * abs(limit))
 
 
 # --------------------------------------------------------------------------- one line
@@ -99,7 +115,8 @@ def _judge_unseen(line: BaselineLine, observed: Observed) -> LineVerdict:
 
 
 def _satisfies(line: BaselineLine, value: float) -> bool:
-    return OPERATORS[line.op](value, line.limit)
+    at_limit = is_at_limit(value, line.limit, BASELINE_METRICS[line.metric])
+    return OPERATORS[line.op](line.limit if at_limit else value, line.limit)
 
 
 def _interval_doubt(line: BaselineLine, estimate: Estimate) -> str:
@@ -152,7 +169,7 @@ def _shown(line: BaselineLine, value: float) -> str:
 def _shown_apart(line: BaselineLine, value: float) -> tuple[str, str]:
     """Value and limit as texts; in full where three digits would print two different figures alike."""
     shown, limit = _shown(line, value), _shown(line, line.limit)
-    if shown == limit and value != line.limit:
+    if shown == limit and not is_at_limit(value, line.limit, BASELINE_METRICS[line.metric]):
         unit = _BASE_UNITS[BASELINE_METRICS[line.metric]]
         return f"{value!r}{unit}", f"{line.limit!r}{unit}"
     written = line.text.removeprefix(line.op).strip()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.judge.baseline import FORMATS, OPERATORS, LineVerdict, judge_baseline, overall
+from harness.judge.baseline import AT_THE_LIMIT, FORMATS, OPERATORS, LineVerdict, judge_baseline, overall
 from harness.judge.observed import METRICS
 from harness.measure.metrics import (
     Estimate,
@@ -57,11 +57,12 @@ def judge(metric: str, op: str, limit: float, measured: MultiAgentLoadMetrics, t
 
 
 def below(value: float) -> float:
-    return math.nextafter(value, -math.inf)
+    """The nearest that is told apart from `value`, give or take a tenth of the width."""
+    return value * (1 - 1.1 * AT_THE_LIMIT)
 
 
 def above(value: float) -> float:
-    return math.nextafter(value, math.inf)
+    return value * (1 + 1.1 * AT_THE_LIMIT)
 
 
 def test_every_metric_that_can_be_declared_can_be_judged() -> None:
@@ -80,10 +81,34 @@ def test_every_metric_that_can_be_declared_can_be_judged() -> None:
     ],
 )
 def test_a_limit_and_its_neighbours(op: str, at_below: str, at_limit: str, at_above: str) -> None:
-    for value, expected in ((below(5.0), at_below), (5.0, at_limit), (above(5.0), at_above)):
+    rounded = [5.0 * (1 + 0.9 * AT_THE_LIMIT), 5.0 * (1 - 0.9 * AT_THE_LIMIT), math.nextafter(5.0, 6.0)]
+    cases = [(below(5.0), at_below), (above(5.0), at_above), *((value, at_limit) for value in (5.0, *rounded))]
+    for value, expected in cases:
         verdict = judge("latency_p95", op, 5.0, metrics(latency={"p95": Estimate(value)}))
         assert (verdict.verdict, verdict.observed) == (expected, value)
     assert set(OPERATORS) == {"<", "<=", ">", ">=", "="}
+
+
+@pytest.mark.parametrize(("op", "verdict"), [("<", "broken"), ("<=", "held"), (">", "broken"), (">=", "held")])
+def test_rounding_does_not_break_a_line_at_its_limit(op: str, verdict: str) -> None:
+    ended = 0.1 + 0.2 - 0.27  # 30 ms by the clock, 0.030000000000000027 as floats subtract
+    assert ended > 0.03
+    judged = judge("latency_max", op, 0.03, metrics(latency={"max": Estimate(ended)}), f"{op} 30 ms")
+    assert judged.verdict == verdict
+    assert judged.reason == f"latency max 30 ms{', not' if verdict == 'broken' else ''} {op} 30 ms"
+    assert (
+        "spans"
+        not in judge(
+            "latency_max", op, 0.03, metrics(latency={"max": Estimate(0.03, 0.03, ended)}), f"{op} 30 ms"
+        ).reason
+    )
+
+
+def test_counts_have_no_rounding_and_zero_has_no_width() -> None:
+    many = (pool(max_depth=Estimate(1e9 + 1), overflow=Estimate(1e-12)),)
+    assert judge("queue_depth_max", "<=", 1e9, metrics(pools=many)).verdict == "broken"
+    assert judge("queue_overflow", "=", 0.0, metrics(pools=many)).verdict == "broken"
+    assert judge("error_rate", "<=", 0.0, metrics(error_rate=Estimate(1e-12))).verdict == "broken"
 
 
 @pytest.mark.parametrize(
