@@ -80,7 +80,8 @@ def _identity(runs: Sequence[Run]) -> dict[str, Any]:
 
 def _status(runs: Sequence[Run], invalid: str | None) -> dict[str, Any]:
     stopped = next((run.stopped for run in runs if run.stopped), None)
-    reason = invalid or (f"stopped early: {stopped}" if stopped else None)
+    # the stop first: it is short, and no renderer cuts it off behind a long reason
+    reason = "; ".join(said for said in (f"stopped early: {stopped}" if stopped else None, invalid) if said)
     return {"status": f"invalid: {text(reason)}" if reason else "valid", "stopped": stopped}
 
 

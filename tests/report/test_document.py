@@ -192,6 +192,9 @@ def test_status_says_whether_the_run_may_be_believed() -> None:
         False,
         "invalid",
     )
+    both = make_report(run={"stopped": "run timeout"}, invalid="the target never let the clock go on")
+    assert both.document["status"] == "invalid: stopped early: run timeout; the target never let the clock go on"
+    assert both.document["stopped"] == "run timeout"
 
 
 @pytest.mark.parametrize(
