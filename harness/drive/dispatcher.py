@@ -101,7 +101,7 @@ class Dispatcher:
             recorder.outcome[number] = _SUCCEEDED
             if result is not None:
                 self._check(result, workflow)
-            if self._overdue and number in self._overdue:
+            if self._late(number, started_s):
                 recorder.end(number, recorder.finished[number], Outcome.TIMED_OUT, "workflow_timeout")
         except KeyboardInterrupt:
             raise
@@ -113,6 +113,12 @@ class Dispatcher:
         del self._tasks[number]
         self._source.ended(number)
         self.settle()
+
+    def _late(self, number: int, started_s: float) -> bool:
+        """Whether a workflow that came to its end did so too late: a blocked loop lets no timeout fire."""
+        if self._timeout_s is None:
+            return False
+        return number in self._overdue or self._recorder.finished[number] > started_s + self._timeout_s
 
     def _check(self, result: object, workflow: Workflow) -> None:
         if isinstance(result, Mapping) and result.get("workflow_id", workflow.id) != workflow.id:

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.plan.draws import Purpose, QuantileTable, table_of, uniforms
+from harness.plan.draws import Purpose, QuantileTable, table_of, uniform, uniforms, workflow_key
 from harness.plan.program import Program, compile_programs
 from harness.scenario.model import BurstLoad, ClosedLoad, Exponential, RateLoad, Scenario
 
 _BLOCK = 100
+_GOLDEN_SECTION = 0.6180339887498949
 _CHUNK = 4096
 
 
@@ -53,7 +54,7 @@ Arrivals = OpenArrivals | ClosedArrivals | DrainedBursts
 
 @dataclass(slots=True)
 class Deal:
-    """Which type each workflow is: exact quotas of the mix within each block, in a seeded order.
+    """Which type each workflow is: quotas of the mix within each block, in a seeded order.
 
     Blocks are the bursts of a burst load, and runs of 100 workflows otherwise, so that any stretch of a run carries
     the mix and two seeds carry the same amounts of work.
@@ -84,14 +85,19 @@ class Deal:
         numbers = np.arange(self._start, self._start + count * size, dtype=np.uint64)
         self._block += count
         self._start += count * size
-        counts = quotas(self.weights, size)
-        if max(counts) == size:
-            return np.full(count * size, counts.index(size), dtype=np.int64)
+        counts = quotas(self.weights, size, self._offsets(np.arange(self._block - count, self._block)))
+        sorted_types = np.repeat(np.tile(np.arange(len(self.weights)), count), counts.ravel()).reshape(count, size)
+        if np.count_nonzero(self.weights) == 1:
+            return sorted_types.ravel()
         luck = uniforms(self.seed, numbers, Purpose.DEAL).reshape(count, size)
         dealt = np.empty((count, size), dtype=np.int64)
-        sorted_types = np.repeat(np.arange(len(self.weights)), counts)[np.newaxis, :]
         np.put_along_axis(dealt, np.argsort(luck, axis=1, kind="stable"), sorted_types, axis=1)
         return dealt.ravel()
+
+    def _offsets(self, blocks: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The golden section carries what one block leaves over to the next, so that rare types come round."""
+        first = uniform(workflow_key(self.seed, 0), 0, 0, Purpose.QUOTA)
+        return np.asarray((first + blocks * _GOLDEN_SECTION) % 1.0, dtype=np.float64)
 
     def _size_of(self, block: int) -> int:
         if self.blocks:
@@ -100,15 +106,19 @@ class Deal:
         return min(left, _BLOCK) if left > 0 else _BLOCK
 
 
-def quotas(weights: tuple[float, ...], size: int) -> list[int]:
-    """`size` split in proportion to `weights` by largest remainders; ties go to the earlier type."""
+def quotas(weights: tuple[float, ...], size: int, offsets: NDArray[np.float64]) -> NDArray[np.int64]:
+    """How many of each type are in blocks of `size`; shape (blocks, types), every row sums to `size`.
+
+    Systematic sampling (W. G. Madow, "On the theory of systematic sampling, II", 1949): type k gets the whole numbers
+    that the k-th stretch of the cumulated shares crosses when shifted by the block's offset in [0, 1). Each count is
+    within one of its exact share, and exact where the share is whole.
+    """
     total = math.fsum(weights)
-    exact = [weight * size / total for weight in weights]
-    counts = [math.floor(share) for share in exact]
-    by_remainder = sorted(range(len(weights)), key=lambda k: (counts[k] - exact[k], k))
-    for k in by_remainder[: size - sum(counts)]:
-        counts[k] += 1
-    return counts
+    # rounded, so that a share that is whole but for the last place of a float counts as whole
+    edges = np.round(np.cumsum((0.0, *weights)) / total * size, 9)
+    edges[-1] = size
+    crossed = np.floor(edges + offsets[:, np.newaxis]).astype(np.int64)
+    return crossed[:, 1:] - crossed[:, :-1]
 
 
 @dataclass(frozen=True, slots=True)

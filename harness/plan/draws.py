@@ -51,6 +51,7 @@ class Purpose(enum.IntEnum):
     FAIL = 4
     JITTER = 5
     TARGET = 6
+    QUOTA = 7
 
 
 def mix(z: int) -> int:
@@ -150,7 +151,7 @@ def quantile(knots: Sequence[float], start: int, u: float) -> float:
 def table_of(dist: Distribution) -> QuantileTable | float:
     """The table of a distribution, or its value in seconds where it is constant."""
     if isinstance(dist, Constant):
-        return _on_grid(dist.value_s)
+        return dist.value_s  # as declared: a wait of 30 ms has to meet a timeout of 30 ms at the same instant
     return _table(dist)
 
 

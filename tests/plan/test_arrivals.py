@@ -77,13 +77,28 @@ def test_bursts_by_the_clock_and_by_drain() -> None:
     assert closed.total is None
 
 
-@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=8).filter(lambda w: sum(w) > 0), st.integers(0, 500))
-def test_quotas_sum_up_and_are_within_one_of_the_exact_share(weights: list[float], size: int) -> None:
-    counts = quotas(tuple(weights), size)
-    assert sum(counts) == size
-    for weight, count in zip(weights, counts, strict=True):
-        assert abs(count - weight * size / sum(weights)) < 1 + 1e-6
-        assert count >= 0
+@given(
+    st.lists(st.floats(0, 1e6), min_size=1, max_size=8).filter(lambda w: sum(w) > 1e-6),
+    st.integers(1, 500),
+    st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=5),
+)
+def test_quotas_sum_up_and_are_within_one_of_the_exact_share(
+    weights: list[float], size: int, offsets: list[float]
+) -> None:
+    counts = quotas(tuple(weights), size, np.array(offsets))
+    assert (counts.sum(axis=1) == size).all()
+    assert (counts >= 0).all()
+    exact = np.array(weights) / sum(weights) * size
+    assert (np.abs(counts - exact) < 1 + 1e-6).all()
+
+
+@pytest.mark.parametrize("block", [1, 4, 7, 100])
+def test_rare_types_come_round_in_any_size_of_burst(block: int) -> None:
+    load = BurstLoad((block,) * (20_000 // block))
+    planned = plan(scenario(load, a=10.0, b=6.0, c=4.0, d=3.0, e=2.0, f=0.025), 3)
+    total = sum(load.sizes)
+    dealt = np.bincount([planned.deal.type_of(number) for number in range(total)], minlength=6)
+    np.testing.assert_allclose(dealt, np.array([10, 6, 4, 3, 2, 0.025]) / 25.025 * total, atol=4)
 
 
 @given(st.integers(0, 2**32))
@@ -100,7 +115,7 @@ def test_blocks_of_a_hundred_carry_the_mix_and_seeds_change_the_order() -> None:
         deal = plan(scenario(load, a=3.0, b=1.0), seed).deal
         order = [deal.type_of(number) for number in range(250)]
         assert order[:100].count(0) == order[100:200].count(0) == 75
-        assert order[200:].count(0) == 38  # 37.5: the tie goes to the type declared first
+        assert order[200:].count(0) in {37, 38}
         orders.append(order)
     assert orders[0] != orders[1]
 

@@ -109,8 +109,8 @@ def test_table_cells_meet() -> None:
         assert table.at(below) == pytest.approx(table.at(edge), rel=1e-6, abs=1e-9)
 
 
-def test_constants_lie_on_the_grid_and_empirical_ends_are_reached() -> None:
-    assert table_of(Constant(0.25)) == 0.25
+def test_constants_are_as_declared_and_empirical_ends_are_reached() -> None:
+    assert table_of(Constant(0.03)) == 0.03
     table = table_of(Empirical((1.0, 2.0, 4.0)))
     assert isinstance(table, QuantileTable)
     assert table.at(0.0) == pytest.approx(1.0)
