@@ -34,6 +34,11 @@ _FILE = click.option(
 class _Refusing(click.Group):
     """A group that turns every refusal of ours into one screen of text and the exit code it carries."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep the command's own words, for documents that say how they were made."""
+        ctx.obj = list(args)
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)

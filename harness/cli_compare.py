@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,6 +41,12 @@ STOPPED = {"interrupted": ExitCode.INTERRUPTED, "terminated": ExitCode.TERMINATE
 @WAIVERS
 @ALLOW
 @click.option(
+    "--history",
+    "past",
+    metavar="SOURCE",
+    help="Results of many commits, as in harness history: how noisy sessions are, which widens the intervals.",
+)
+@click.option(
     "--report-dir",
     type=click.Path(path_type=Path),
     metavar="DIR",
@@ -50,7 +55,13 @@ STOPPED = {"interrupted": ExitCode.INTERRUPTED, "terminated": ExitCode.TERMINATE
 @JSON
 @MARKDOWN
 def compare(
-    base: str, head: str, waiver_file: Path | None, allow_inconclusive: bool, report_dir: Path | None, form: str | None
+    base: str,
+    head: str,
+    waiver_file: Path | None,
+    allow_inconclusive: bool,
+    past: str | None,
+    report_dir: Path | None,
+    form: str | None,
 ) -> None:
     """Compare what was measured before: did HEAD get worse than BASE?
 
@@ -65,23 +76,17 @@ def compare(
     Exit codes: 0 all compared and nothing regressed, 1 regression, 2 bad input,
     3 something is missing, incomparable or inconclusive, or nothing was compared.
     """
-    from harness.bridges.sides import read_sides  # noqa: PLC0415 - every command imports only what it needs
+    from harness.bridges.asking import given_circumstances  # noqa: PLC0415 - every command imports only what it needs
+    from harness.bridges.series import session_noise  # noqa: PLC0415
+    from harness.bridges.sides import read_sides  # noqa: PLC0415
     from harness.bridges.waiver_file import read_waivers  # noqa: PLC0415
     from harness.judge.compare import compare as judge  # noqa: PLC0415
-    from harness.report.comparison import Circumstances  # noqa: PLC0415
 
     waivers = read_waivers(waiver_file)
     now = datetime.now(UTC)
-    found = judge(*read_sides(base, head), waivers=waivers, today=now.date())
-    again = ["harness", "compare", base, head]
-    again += ["--waivers", str(waiver_file)] if waiver_file else []
-    again += ["--allow-inconclusive"] if allow_inconclusive else []
-    circumstances = Circumstances(
-        command=shlex.join(again),
-        harness_version=harness.__version__,
-        timestamp=now,
-        allow_inconclusive=allow_inconclusive,
-    )
+    noise = session_noise(past) if past else None
+    found = judge(*read_sides(base, head), waivers=waivers, today=now.date(), session_noise=noise)
+    circumstances = given_circumstances(_words(), now, allow_inconclusive)
     sys.exit(_finish(found, circumstances, form, report_dir))
 
 
@@ -163,7 +168,7 @@ def continuous(
     now = datetime.now(UTC)
     with watcher(effort, quiet) as watching:
         outcome = measure(request, effort, waivers=waivers, today=now.date(), watcher=watching)
-    circumstances = circumstances_of(outcome, sys.argv[1:], now, allow_inconclusive)
+    circumstances = circumstances_of(outcome, _words(), now, allow_inconclusive)
     code = _finish(outcome.comparison, circumstances, form, report_dir)
     sys.exit(STOPPED.get(outcome.stopped or "", code))
 
@@ -203,6 +208,11 @@ def history(source: str, form: str | None) -> None:
         click.echo(encodable(written, sys.stdout.encoding), nl=False)
     judged = any(one["newest"] != "too short" for one in document["series"])
     sys.exit(ExitCode.HELD if judged else ExitCode.NOT_ENOUGH)
+
+
+def _words() -> list[str]:
+    """What was typed after `harness`."""
+    return list(click.get_current_context().find_root().obj or ())
 
 
 def _finish(comparison: Comparison, circumstances: Any, form: str | None, folder: Path | None) -> ExitCode:

@@ -1,4 +1,4 @@
-"""From the options of `harness continuous` to what it is to do, and back to the command that does it again."""
+"""From options to what a comparison is to do, and back to the command that does it again."""
 
 from __future__ import annotations
 
@@ -57,6 +57,16 @@ def effort_of(options: Mapping[str, Any]) -> Effort:
     if mistakes:
         raise DeclarationError("options", mistakes)
     return Effort(rounds=rounds, max_rounds=most, budget_s=budget_s)
+
+
+def given_circumstances(arguments: Sequence[str], now: datetime, allow_inconclusive: bool) -> Circumstances:
+    """What is said beside the verdicts of results that were there before. `arguments` are the command's own words."""
+    return Circumstances(
+        command=shlex.join(["harness", *arguments]),
+        harness_version=harness.__version__,
+        timestamp=now,
+        allow_inconclusive=allow_inconclusive,
+    )
 
 
 def circumstances_of(

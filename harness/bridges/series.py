@@ -61,6 +61,15 @@ def read_past(text: str) -> Past:
     return Past(source=text, series=series, notes=tuple(notes))
 
 
+def session_noise(text: str) -> dict[str, float]:
+    """How far each metric moved from commit to commit around its levels: what a comparison's sessions differ by anyway.
+
+    By name, relative; of series that are long enough. Raises what `read_past` does.
+    """
+    series = read_past(text).series
+    return {one.name: one.history.noise for one in series if one.history.newest != "too short"}
+
+
 # --------------------------------------------------------------------------- where it is kept
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import get_args
@@ -82,17 +82,23 @@ def compare(
     interleaved: bool = False,
     waivers: Sequence[Waiver] = (),
     today: date | None = None,
+    session_noise: Mapping[str, float] | None = None,
 ) -> Comparison:
     """Judge every metric that either side has.
 
     `interleaved` says that process i of both sides ran in the same round, in an order drawn at random: they are then
-    compared pairwise. `today` is what waivers expire against, and is needed with waivers. Raises ValueError without.
+    compared pairwise. `today` is what waivers expire against, and is needed with waivers: raises ValueError without.
+    `session_noise` is, by the metric's name, how far its level moves from session to session on unchanged code
+    (relative standard deviation); it widens what is concluded of sides measured in sessions of their own.
     """
     if waivers and today is None:
         raise ValueError("waivers expire: expected today's date with them")
     rules = rules or Rules()
     pairs = paired(base.measured, head.measured)
-    ready = {k: _samples(pair, interleaved) for k, pair in enumerate(pairs) if not _refused(pair)}
+    noise = session_noise or {}
+    ready = {
+        k: _samples(pair, interleaved, noise.get(pair.name, 0.0)) for k, pair in enumerate(pairs) if not _refused(pair)
+    }
     judged = dict(zip(ready, judge_all(list(ready.values()), rules=rules, seed=seed), strict=True))
     rows = [_row(pair, judged.get(k) or _incomparable(pair, seed), waivers, today) for k, pair in enumerate(pairs)]
     touched = [row.waived for row in rows if row.waived]
@@ -115,7 +121,7 @@ def _notes(side: str, one: Measured | None) -> list[str]:
     return [f"{side}: {note}" for note in one.notes] if one else []
 
 
-def _samples(pair: Pair, interleaved: bool) -> MetricSamples:
+def _samples(pair: Pair, interleaved: bool, session_noise: float) -> MetricSamples:
     one = pair.known
     together = interleaved and one.kind != "rate"
     return MetricSamples(
@@ -127,6 +133,7 @@ def _samples(pair: Pair, interleaved: bool) -> MetricSamples:
         paired=True if together else None,
         # which side of a round went first was drawn, so no drift and no correlation can favour one of them
         ordered=not interleaved,
+        session_noise=session_noise,
     )
 
 

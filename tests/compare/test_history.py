@@ -115,3 +115,19 @@ def test_bad_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: st
     (tmp_path / "empty").mkdir()
     done = command("history", source)
     assert (done.exit_code, said in done.output) == (code, True), done.output
+
+
+def test_the_noise_between_sessions_widens_a_comparison(tmp_path: Path) -> None:
+    wall = real_report(tmp_path, "wall", 8)
+    for k in range(10):
+        past = scaled(wall, 1.05 if k % 2 else 0.95, commit={"id": f"{k:040x}", "dirty": False})
+        write(tmp_path / "past" / f"{k}.json", past)
+    base, head = write(tmp_path / "base.json", wall), write(tmp_path / "head.json", scaled(wall, 1.3))
+
+    def width(*options: str) -> float:
+        done = command("compare", str(base), str(head), "--json", *options)
+        latency = json.loads(done.output)["metrics"][0]
+        assert latency["metric"] == "latency_p50"
+        return float(latency["interval"]["high"] - latency["interval"]["low"])
+
+    assert width("--history", str(tmp_path / "past")) > 1.5 * width()

@@ -39,6 +39,7 @@ def compared(report: Document, tmp_path: Path) -> dict[str, Any]:
 
 def test_the_document_says_how_it_was_made(compared: dict[str, Any]) -> None:
     assert compared["verdict"] == "regressed"
+    assert compared["command"].startswith("harness compare ")
     assert compared["counts"]["total"] == len(compared["metrics"]) == 16
     assert compared["counts"]["missing"] == 8
     latency = compared["metrics"][0]
