@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from harness.report.model import Report
-from harness.report.rows import NAMES, context_of, doubts, headline, legend_of, not_held, sentences, table_of
+from harness.report.rows import NAMES, context_of, doubts, errors, headline, legend_of, not_held, sentences, table_of
 from harness.report.text import visible
 
 _MARKUP = re.compile(r"[\\`*_\[\]<>|~&$^=]")
@@ -20,7 +20,7 @@ _WORDS = NAMES | {"clock", "verdict"}
 
 
 def markdown(reports: Sequence[Report]) -> str:
-    """The reports as Markdown: headline, table, what is not held and why, doubts (folded). Ends with a newline."""
+    """The reports as Markdown: headline, table, what is not held, errors, doubts (folded). Ends with a newline."""
     parts = [
         _headline(reports),
         *_context(reports),
@@ -83,7 +83,7 @@ def _cell(header: str, cell: str) -> str:
 
 
 def _reasons(reports: Sequence[Report]) -> Iterator[str]:
-    said = sentences(reports)
+    said = (*sentences(reports), *errors(reports))
     if said:
         yield "\n".join(f"- **{one.what}** {code(one.scenario)}: {prose(one.text)}" for one in said)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from harness.report.terminal import draws
+from harness.report.terminal import console_on, draws
 from harness.report.text import encodable, visible
 
 if TYPE_CHECKING:
@@ -80,11 +80,14 @@ def progress(stream: TextIO) -> Iterator[Progress]:
     if not draws(stream):
         yield Quiet()
         return
-    from rich.console import Console  # noqa: PLC0415  - imported only where there is a terminal
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+    from rich.progress import (  # noqa: PLC0415  - imported only where there is a terminal
+        BarColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
     from rich.progress import Progress as RichProgress  # noqa: PLC0415
 
-    console = Console(file=stream, highlight=False)
+    console = console_on(stream)
     drawn = RichProgress(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=min(max(console.width // 2 - _BESIDE_THE_BAR, _BAR.start), _BAR.stop)),

@@ -6,7 +6,7 @@ All texts that come out of here are on one line and visible (`harness.report.tex
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.report.model import Report
@@ -24,6 +24,8 @@ VERDICTS = {
 """A report's verdict -> the word for it, in the order in which a summary names them."""
 RECORDED = "recorded"
 """What is said of a line that asks only to be told."""
+ERRORS = "errors"
+"""What is said of a scenario's error kinds."""
 NAMES = frozenset({"scenario", "target"})
 """Columns that hold names given by users and targets, not figures of ours."""
 _LEGEND = {
@@ -31,6 +33,8 @@ _LEGEND = {
     "*": "*: modelled, not measured",
     "?": "?: to be read with care, see the doubts",
 }
+_MOST_KINDS = 3
+_LONGEST_KIND = 80
 _FIGURE = re.compile(r"\b\d[\d.,]*")
 
 
@@ -45,7 +49,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One thing to say about a scenario: `what` is "broken", "cannot tell" or "invalid"."""
+    """One thing to say about a scenario: `what` is "broken", "cannot tell", "invalid", "recorded" or "errors"."""
 
     scenario: str
     what: str
@@ -81,9 +85,11 @@ def table_of(reports: Sequence[Report]) -> Table:
 
 def verdict_of(report: Report) -> str:
     """A key of `VERDICTS`: the report's verdict, or `none` where no baseline was declared."""
-    if report.valid and not report.document["baseline"]["lines"]:
-        return "none"
-    return report.verdict
+    return "none" if report.valid and not _has_baseline(report) else report.verdict
+
+
+def _has_baseline(report: Report) -> bool:
+    return bool(report.document["baseline"]["lines"])
 
 
 def context_of(reports: Sequence[Report]) -> tuple[tuple[str, str], ...]:
@@ -174,20 +180,31 @@ _COLUMNS: dict[str, _Cell] = {
 
 
 def headline(reports: Sequence[Report]) -> str:
-    """The whole in one clause: `7 of 8 scenarios hold their baseline`."""
+    """The whole in one clause: `7 of 8 scenarios hold their baseline`; what has no baseline is not said to miss it."""
     held = sum(verdict_of(report) == "held" for report in reports)
-    if not reports:
-        return "no scenario was run"
+    asked = sum(map(_has_baseline, reports))
+    if len(reports) == 1 and not asked:
+        return f"the scenario has no baseline{'' if reports[0].valid else ', and its run is invalid'}"
     if len(reports) == 1:
         return "the scenario holds its baseline" if held else "the scenario is not shown to hold its baseline"
-    return f"{held} of {len(reports)} scenarios hold their baseline"
+    if not asked:
+        return f"none of {len(reports)} scenarios has a baseline" if reports else "no scenario was run"
+    if asked == len(reports):
+        return f"{held} of {asked} scenarios hold their baseline"
+    if asked == 1:
+        return f"the one scenario with a baseline {'holds it' if held else 'is not shown to hold it'}"
+    return f"{held} of {asked} scenarios with a baseline hold it"
 
 
-def not_held(reports: Iterable[Report]) -> dict[str, tuple[str, ...]]:
-    """Scenarios that are not held, by the word for what they are (`broken`, `cannot tell`, …), each in given order."""
-    groups: dict[str, list[str]] = {word: [] for key, word in VERDICTS.items() if key != "held"}
+def not_held(reports: Sequence[Report]) -> dict[str, tuple[str, ...]]:
+    """Scenarios that are not held, by the word for what they are (`broken`, `cannot tell`, …), each in given order.
+
+    Those without a baseline are left out where no scenario has one: then the headline says it of all of them.
+    """
+    said = {"held"} if any(map(_has_baseline, reports)) else {"held", "none"}
+    groups: dict[str, list[str]] = {word: [] for key, word in VERDICTS.items() if key not in said}
     for report in reports:
-        if verdict_of(report) != "held":
+        if verdict_of(report) not in said:
             groups[VERDICTS[verdict_of(report)]].append(_COLUMNS["scenario"](report))
     return {word: tuple(names) for word, names in groups.items() if names}
 
@@ -205,6 +222,25 @@ def sentences(reports: Iterable[Report]) -> tuple[Sentence, ...]:
             elif line["op"] == RECORDED:
                 said.append(Sentence(name, RECORDED, visible(line["reason"]).replace(f", {RECORDED}", "", 1)))
     return tuple(said)
+
+
+def errors(reports: Iterable[Report]) -> tuple[Sentence, ...]:
+    """The most frequent error kinds of each scenario that has any: `20 ExceptionGroup, 3 step_failed:answer`."""
+    return tuple(
+        Sentence(_COLUMNS["scenario"](report), ERRORS, _breakdown(report.document["errors"]))
+        for report in reports
+        if report.document["errors"]
+    )
+
+
+def _breakdown(kinds: Mapping[str, int]) -> str:
+    # a file of unknown origin may give them in any order
+    ordered = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
+    shown = ", ".join(
+        f"{count:.0f} {visible(kind, _LONGEST_KIND) or '(without a name)'}" for kind, count in ordered[:_MOST_KINDS]
+    )
+    others = len(ordered) - _MOST_KINDS
+    return f"{shown} and {others} other kind{'s' * (others > 1)}" if others > 0 else shown
 
 
 def doubts(reports: Iterable[Report]) -> tuple[Doubt, ...]:

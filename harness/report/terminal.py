@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from harness.report.model import Report
 from harness.report.rows import (
+    ERRORS,
     NAMES,
     RECORDED,
     Doubt,
@@ -20,6 +21,7 @@ from harness.report.rows import (
     Table,
     context_of,
     doubts,
+    errors,
     headline,
     legend_of,
     not_held,
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _STYLES = {"held": "green", "broken": "bold red", "invalid": "bold red", "cannot tell": "yellow", "no baseline": "dim"}
-_STYLES |= {RECORDED: "cyan"}
+_STYLES |= {RECORDED: "cyan", ERRORS: "yellow"}
 _GAP = 2
 _MOST_TABLES = 2
 
@@ -43,9 +45,7 @@ def show(reports: Sequence[Report], stream: TextIO) -> None:
     `NO_COLOR` and the terminal's width are respected.
     """
     if draws(stream):
-        from rich.console import Console  # noqa: PLC0415  - imported only where there is a terminal
-
-        show_on(reports, Console(file=stream, highlight=False))
+        show_on(reports, console_on(stream))
     else:
         stream.write(encodable(plain(reports), stream.encoding))
 
@@ -53,6 +53,17 @@ def show(reports: Sequence[Report], stream: TextIO) -> None:
 def draws(stream: TextIO) -> bool:
     """Whether `stream` is a terminal that understands more than lines of text."""
     return stream.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
+
+
+def console_on(stream: TextIO) -> Console:
+    """A rich console on a terminal. Under `NO_COLOR` (not empty) it writes no style at all.
+
+    The convention (no-color.org) is about colour only, and rich keeps bold and dim. But many terminals draw these two
+    as other colours, and whoever asks for no colour wants plain text: so they go as well.
+    """
+    from rich.console import Console  # noqa: PLC0415  - imported only where there is a terminal
+
+    return Console(file=stream, highlight=False, color_system=None if os.environ.get("NO_COLOR") else "auto")
 
 
 # --------------------------------------------------------------------------- drawn
@@ -78,7 +89,7 @@ def show_on(reports: Sequence[Report], console: Console) -> None:
         _draw_blocks(table, say, console.width)
     for line in legend_of(table):
         say(line, "dim")
-    for sentence in sentences(reports):
+    for sentence in (*sentences(reports), *errors(reports)):
         say(_sentence_line(sentence), _STYLES[sentence.what])
     for doubt in doubts(reports):
         say(_doubt_line(doubt), "dim")
@@ -185,7 +196,7 @@ def _context_lines(reports: Sequence[Report]) -> Iterator[str]:
 
 
 def _remarks(reports: Sequence[Report]) -> Iterator[str]:
-    yield from map(_sentence_line, sentences(reports))
+    yield from map(_sentence_line, (*sentences(reports), *errors(reports)))
     yield from map(_doubt_line, doubts(reports))
 
 

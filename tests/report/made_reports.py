@@ -206,7 +206,7 @@ def make_report(
 
 def make_suite() -> list[Report]:
     """Four reports, one of each verdict: held, broken, cannot tell, invalid."""
-    slow = make_latency(p95=seen(6.0, low=4.5, high=7.5))
+    slow = make_latency(p95=seen(6.0, low=4.5, high=7.5), p99=seen(8.0), max=seen(8.0))
     no_pools = {"pools": (), "resources": make_resources(modelled=False, memory_peak_b=UNSEEN)}
     return [
         make_report("test_steady"),

@@ -6,14 +6,15 @@ import io
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from harness.report.document import json_document
-from harness.report.markdown import markdown
+from harness.report.markdown import markdown, prose
 from harness.report.model import Report
-from harness.report.rows import NAMES, doubts, headline, not_held, table_of
+from harness.report.rows import NAMES, doubts, errors, headline, not_held, table_of
 from harness.report.terminal import draws, plain, show, show_on
 from tests.report.made_reports import make_report, make_suite, seen
 
@@ -72,6 +73,9 @@ def test_all_renderings_say_the_same() -> None:
         for row in table_of(reports).rows:
             assert all(cell.replace("*", "") in flat for cell in row)
         assert all(doubt.text in flat for doubt in doubts(reports))
+        assert all(
+            f"errors: {one.scenario}: {one.text}" in flat.replace("errors ", "errors: ") for one in errors(reports)
+        )
 
 
 def test_colour_only_where_it_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,8 +86,11 @@ def test_colour_only_where_it_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLUMNS", "100")
     show(make_suite(), screen)
-    assert not re.search(r"\x1b\[[0-9;]*3[0-7]m", screen.getvalue())
-    assert max(map(len, unstyled(screen.getvalue()).splitlines())) <= 100
+    assert "\x1b" not in screen.getvalue()
+    assert max(map(len, screen.getvalue().splitlines())) <= 100
+    monkeypatch.setenv("NO_COLOR", "")  # the convention: empty is not set
+    show(make_suite(), screen)
+    assert "\x1b[1m" in screen.getvalue()
 
 
 class Screen(io.StringIO):
@@ -145,11 +152,60 @@ def test_the_headline_counts_what_holds(count: int, says: str) -> None:
     drawn(reports, 60)
 
 
-def test_a_scenario_without_a_baseline_is_not_called_held() -> None:
+def test_a_scenario_without_a_baseline_is_called_neither_held_nor_missed() -> None:
     report = make_report(scenario={"baseline": ()})
     assert table_of([report]).verdicts == ("none",)
-    assert not_held([report]) == {"no baseline": ("test_steady",)}
-    assert headline([report]) == "the scenario is not shown to hold its baseline"
+    assert not_held([report]) == {}
+    assert plain([report]).startswith("The scenario has no baseline.\n")
+
+
+BARE = {"scenario": {"baseline": ()}}
+
+
+@pytest.mark.parametrize(
+    ("others", "says"),
+    [
+        ([{}, {}, BARE], "2 of 2 scenarios with a baseline hold it, 1 no baseline."),
+        ([{}, BARE], "The one scenario with a baseline holds it, 1 no baseline."),
+        (
+            [{"invalid": "x"}, BARE],
+            "The one scenario with a baseline is not shown to hold it, 1 invalid, 1 no baseline.",
+        ),
+        ([BARE, BARE], "None of 2 scenarios has a baseline."),
+        ([{**BARE, "run": {"stopped": "interrupted"}}, BARE], "None of 2 scenarios has a baseline, 1 invalid."),
+        ([{**BARE, "invalid": "x"}], "The scenario has no baseline, and its run is invalid."),
+    ],
+)
+def test_the_headline_counts_only_scenarios_that_have_a_baseline(others: list[dict[str, Any]], says: str) -> None:
+    reports = [make_report(f"test_{k}", **changes) for k, changes in enumerate(others)]
+    assert plain(reports).splitlines()[0] == says
+    assert markdown(reports).startswith(f"**{headline(reports).capitalize()}**")
+
+
+@pytest.mark.parametrize(
+    ("kinds", "says"),
+    [
+        ({"ExceptionGroup": 20, "step_failed:answer": 3}, "20 ExceptionGroup, 3 step_failed:answer"),
+        ({"a": 1, "b": 2, "c": 3, "d": 4}, "4 d, 3 c, 2 b and 1 other kind"),
+        (dict.fromkeys("edcba", 7), "7 a, 7 b, 7 c and 2 other kinds"),
+        ({"": 1}, "1 (without a name)"),
+        ({"x" * 200: 1}, "1 " + "x" * 77 + "..."),
+    ],
+)
+def test_the_error_kinds_are_told_before_the_doubts(kinds: dict[str, int], says: str) -> None:
+    report = make_report(metrics={"errors": kinds})
+    document = {**report.document, "errors": kinds}  # in any order, as a file may have them
+    lines = plain([Report(document)]).splitlines()
+    told = lines.index(f"errors: test_steady: {says}")
+    assert lines[told - 1].startswith("recorded: ")
+    assert lines[told + 1].startswith("doubt: ")
+    assert f"- **errors** `test_steady`: {prose(says)}\n" in markdown([Report(document)])
+    assert f"errors: test_steady: {says}" in unstyled(drawn([Report(document)], 200))
+
+
+def test_without_errors_nothing_is_said_of_them() -> None:
+    report = make_report(metrics={"errors": {}})
+    assert "errors" not in plain([report]) + markdown([report]) + drawn([report], 160)
 
 
 def test_doubts_that_differ_in_figures_only_are_said_once() -> None:
