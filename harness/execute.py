@@ -111,7 +111,9 @@ def _simulated(planned: Plan, take_stop_signals: bool) -> Run:
     began_s = real_now_s()
     with Interrupts(_NO_ALARM, asked.append, take_stop_signals):
         done = simulate(planned, asked_to_stop=lambda: asked[0] if asked else None)
-    return dataclasses.replace(done, real_s=real_now_s() - began_s)
+    # a run that was over before it heard of the stop still tells whoever would begin the next one
+    reason = done.stopped or (asked[0] if asked else None)
+    return dataclasses.replace(done, stopped=reason, real_s=real_now_s() - began_s)
 
 
 def _counting_from(ended: int, progress: Progress) -> Progress:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import signal
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness import execute
 from harness.errors import ClockError, MissingExtraError
 from harness.measure.histogram import Histogram
 from harness.measure.latency import latencies
-from harness.measure.record import CORES, Outcome
+from harness.measure.record import CORES, Outcome, Run
 from harness.plan.arrivals import plan
 from harness.scenario.load import load_catalog
-from harness.scenario.model import BurstLoad, ClosedLoad, Pool, RateLoad, Scenario, Step, WorkflowType
+from harness.scenario.model import BurstLoad, ClosedLoad, Constant, Pool, RateLoad, Scenario, Step, WorkflowType
 from harness.simulate import forms
 from harness.simulate.forms import FormName
 from harness.simulate.interpreted import Interpreted
@@ -81,7 +82,7 @@ def test_time_that_cannot_move_is_an_error_and_not_a_hang(form: FormName) -> Non
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_run_that_is_asked_to_stop_says_so_and_counts_everything(form: FormName) -> None:
-    kind = WorkflowType("t", (Step("s", wait=dataclasses.replace(NO_TIME.steps[0].wait, value_s=1.0)),))
+    kind = WorkflowType("t", (Step("s", wait=Constant(1.0)),))
     long = Scenario(
         name="long",
         load=ClosedLoad(10, workflows=500_000),
@@ -140,3 +141,22 @@ def test_compiling_is_never_silent(tmp_path: object) -> None:
     assert "compiling the simulation kernel" in said[0]
     assert "compiled the simulation kernel in" in said[0]
     assert said[1] == ""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGINT"), reason="no signals here")
+@pytest.mark.parametrize("workflows", [200, 300_000])
+def test_a_stop_signal_is_heard_in_a_short_run_and_in_a_long_one(
+    monkeypatch: pytest.MonkeyPatch, workflows: int
+) -> None:
+    def signalled(*given: object, **named: object) -> Run:
+        signal.raise_signal(signal.SIGINT)
+        return simulate(*given, **named)  # type: ignore[arg-type]  # handed on as they came
+
+    monkeypatch.setattr(execute, "simulate", signalled)
+    kind = WorkflowType("t", (Step("s", wait=Constant(1.0)),))
+    load = ClosedLoad(10, workflows=workflows)
+    many = Scenario(
+        name="many", load=load, types=(kind,), mix=(("t", 1.0),), pools=(Pool("agents", 10),), run_timeout_s=1e6
+    )
+    done = list(execute.run_all(many, range(5), clock="virtual", take_stop_signals=True))
+    assert [run.stopped for run in done] == ["interrupted"]
