@@ -87,11 +87,10 @@ def circumstances_of(
 
 def _pinned(arguments: Sequence[str], comparison: Comparison) -> list[str]:
     """The command's own words, with the commits in place of names that will soon mean others."""
-    known = {side.source: side.commit for side in (comparison.base, comparison.head)}
     words = list(arguments)
-    for source, commit in known.items():
-        if commit is not None and source in words:
-            words[words.index(source)] = commit[:12]
+    for side in (comparison.base, comparison.head):
+        if side.commit is not None and side.source in words:
+            words[words.index(side.source)] = side.commit[:12]
     return words
 
 

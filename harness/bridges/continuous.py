@@ -192,7 +192,7 @@ def measure_and_judge(
     went.
     """
     began_s = real_now_s()
-    rules = Rules(looks=len(effort.looks))
+    rules = rules_for(len(effort.looks))
     stopped, made = None, 0
     comparison = None
     for count in effort.looks:
@@ -208,6 +208,13 @@ def measure_and_judge(
             break
     assert comparison is not None  # there is at least one look
     return Outcome(comparison=comparison, rounds=rounds.done, looks=made, stopped=stopped)
+
+
+def rules_for(looks: int) -> Rules:
+    """The rules of a comparison judged up to `looks` times; its intervals, too, pay for that."""
+    rules = Rules(looks=looks)
+    # one end of the interval is a test of non-inferiority: at the level of the test of equivalence
+    return replace(rules, confidence=max(rules.confidence, 1 - 2 * rules.equivalence_alpha / looks))
 
 
 def _worth_more(comparison: Comparison, done: int, count: int, effort: Effort, began_s: float) -> bool:

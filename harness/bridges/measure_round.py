@@ -101,7 +101,8 @@ def _refuse_strangers(job: Mapping[str, Any]) -> None:
 
     for name, module in list(sys.modules.items()):
         origin = getattr(module, "__file__", None)
-        if name != "__main__" and isinstance(origin, str) and _is_source_of(origin, job["origin"], job["roots"]):
+        # this file itself is the one that the command runs by, under whatever name
+        if isinstance(origin, str) and origin != __file__ and _is_source_of(origin, job["origin"], job["roots"]):
             raise TargetError(
                 f"the module {name} was imported from the working tree ({origin}), not from the checkout: both sides "
                 "would measure the same code; --build-environments installs each commit"

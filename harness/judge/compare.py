@@ -10,7 +10,7 @@ from typing import get_args
 
 from harness.errors import ExitCode
 from harness.judge.metrics_form import Measured, Pair, Side, differences, paired
-from harness.judge.statistics.records import Word
+from harness.judge.statistics.records import MARGINS, Word
 from harness.judge.verdict import MetricSamples, Rules, Verdict, judge_all
 from harness.judge.waivers import State, Waived, Waiver, bearing, states
 
@@ -36,6 +36,26 @@ class Row:
         """Whether a waiver accepts what was found."""
         return self.waived is not None and self.waived.accepted
 
+    @property
+    def no_worse(self) -> bool:
+        """Inconclusive, and yet shown not to be worse by more than the metric's margin (it may be better).
+
+        The interval's worse end lies within the margin: a test of non-inferiority at half the interval's error.
+        """
+        if self.word != "inconclusive" or self.verdict.interval is None:
+            return False
+        low, high = self.verdict.interval
+        margin = MARGINS[self.verdict.kind]
+        if self.verdict.direction == "lower":
+            return high <= margin
+        # a ratio that falls by as much as it would have had to rise; a proportion by as many points
+        return low >= (-margin if self.verdict.kind == "rate" else 1 / (1 + margin) - 1)
+
+    @property
+    def settled(self) -> bool:
+        """Whether a gate knows what it needs: compared with a verdict, shown to be no worse, or accepted."""
+        return self.word in SETTLED or self.no_worse or self.accepted
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
@@ -56,19 +76,19 @@ class Comparison:
 
     @property
     def unsettled(self) -> list[Row]:
-        """Metrics that more runs may settle."""
-        return [row for row in self.rows if row.word == "inconclusive"]
+        """Metrics that more runs may settle, as far as a gate needs it."""
+        return [row for row in self.rows if row.word == "inconclusive" and not row.no_worse]
 
     def exit_code(self, *, allow_inconclusive: bool = False) -> ExitCode:
         """REGRESSION where a metric regressed that no waiver accepts; else NOT_ENOUGH where anything was not compared.
 
-        Fails closed: nothing settled, a metric gone or incomparable, and, unless allowed, an inconclusive one are no
-        success. Metrics that are new cannot be compared yet, and do not count.
+        Fails closed: nothing settled, a metric gone or incomparable, and, unless allowed or shown to be no worse, an
+        inconclusive one are no success. Metrics that are new cannot be compared yet, and do not count.
         """
-        open_words = {row.word for row in self.rows if not row.accepted}
+        open_words = {row.word for row in self.rows if not (row.accepted or row.no_worse)}
         if "regressed" in open_words:
             return ExitCode.REGRESSION
-        settled = any(row.word in SETTLED or row.accepted for row in self.rows)
+        settled = any(row.settled for row in self.rows)
         gaps = {"missing", "incomparable"} | (set() if allow_inconclusive else {"inconclusive"})
         return ExitCode.NOT_ENOUGH if gaps & open_words or not settled else ExitCode.HELD
 

@@ -102,6 +102,7 @@ def _metric(row: Row) -> dict[str, Any]:
         "direction": verdict.direction,
         "kind": verdict.kind,
         "verdict": verdict.verdict,
+        "no_worse": row.no_worse,
         "reason": text(verdict.reason),
         "waiver": {"accepted": row.waived.accepted, "reason": text(row.waived.why)} if row.waived else None,
         **_evidence(verdict),

@@ -143,8 +143,10 @@ def cells(metric: Metric) -> tuple[str, ...]:
 
 
 def word(metric: Metric) -> str:
-    """The verdict, with `waived` where a waiver accepts it."""
+    """The verdict, with `waived` where a waiver accepts it, and `no worse` where that much is shown."""
     accepted = metric["waiver"] and metric["waiver"]["accepted"]
+    if metric["no_worse"]:
+        return f"{metric['verdict']} (no worse)"
     return f"{metric['verdict']} (waived)" if accepted else str(metric["verdict"])
 
 

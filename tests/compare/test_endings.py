@@ -109,3 +109,28 @@ def test_a_waiver_may_accept_that_a_metric_is_gone() -> None:
     assert found.exit_code() == ExitCode.HELD
     assert found.rows[0].waived is not None
     assert found.rows[0].waived.why == "waived until 2026-03-01 by Ada: the new model is slower"
+
+
+def _noisy(shift: float, spread: float, direction: str = "lower") -> tuple[Measured, Measured]:
+    base = [1 + spread * (k - 9.5) / 10 for k in range(20)]
+    head = [(1 + shift) * value for value in base[::-1]]
+    sides = [replace(LEVEL, kind="noisy", seeds=(), processes=tuple((v,) for v in side)) for side in (base, head)]
+    one, other = (replace(side, direction=direction) for side in sides)  # type: ignore[arg-type]  # one of the two
+    return one, other
+
+
+@pytest.mark.parametrize(
+    ("shift", "direction", "no_worse"),
+    [(-0.02, "lower", True), (0.02, "lower", False), (0.02, "higher", True), (-0.02, "higher", False)],
+)
+def test_inconclusive_and_no_worse_holds(shift: float, direction: str, no_worse: bool) -> None:
+    base, head = _noisy(shift, 0.04, direction)
+    found = compare(
+        Side(source="b", tool="harness", commit=None, measured=(base,)),
+        Side(source="h", tool="harness", commit=None, measured=(head,)),
+        interleaved=True,
+    )
+    (row,) = found.rows
+    assert (row.word, row.no_worse) == ("inconclusive", no_worse)
+    assert found.exit_code() == (ExitCode.HELD if no_worse else ExitCode.NOT_ENOUGH)
+    assert bool(found.unsettled) == (not no_worse)
