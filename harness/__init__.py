@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from harness.errors import ExitCode, HarnessError
     from harness.execute import run
     from harness.judge.baseline import judge_baseline
+    from harness.judge.compare import compare
+    from harness.judge.verdict import Verdict, judge_metric
     from harness.measure.metrics import MultiAgentLoadMetrics, summarise
     from harness.measure.record import Run
     from harness.measure.resources import ResourceMonitor
@@ -32,8 +34,11 @@ _HOMES = {
     "Scenario": "harness.scenario.model",
     "Target": "harness.drive.target",
     "TimedOut": "harness.drive.target",
+    "Verdict": "harness.judge.verdict",
     "Workflow": "harness.drive.target",
+    "compare": "harness.judge.compare",
     "judge_baseline": "harness.judge.baseline",
+    "judge_metric": "harness.judge.verdict",
     "load_scenarios": "harness.scenario.load",
     "run": "harness.execute",
     "summarise": "harness.measure.metrics",
@@ -50,8 +55,11 @@ __all__ = [
     "Scenario",
     "Target",
     "TimedOut",
+    "Verdict",
     "Workflow",
+    "compare",
     "judge_baseline",
+    "judge_metric",
     "load_scenarios",
     "run",
     "summarise",

@@ -21,6 +21,7 @@ from harness.errors import NotEnoughError, ReportError, UnitError
 from harness.judge.metrics_form import Identity, Measured, Processes, Side
 from harness.judge.statistics.records import Kind
 from harness.report.document import read_json
+from harness.report.text import visible
 
 ASV = "asv:"
 _TOOL = "asv"
@@ -86,7 +87,8 @@ def asv_metrics(results: AsvResults, benchmarks: Mapping[str, Any]) -> Iterable[
         try:
             yield from _benchmark(name, row, described, results)
         except (TypeError, ValueError, IndexError, AttributeError) as error:
-            raise ReportError(f"{results.path}: results.{name}: expected asv's form: {error}") from error
+            told = f"{visible(name)}: expected asv's form: {visible(str(error))}"
+            raise ReportError(f"{results.path}: results.{told}") from error
 
 
 # --------------------------------------------------------------------------- one file

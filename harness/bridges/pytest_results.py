@@ -17,24 +17,31 @@ from typing import Any
 from harness.bridges.report_samples import FIGURES, run_command
 from harness.errors import ReportError
 from harness.judge.metrics_form import Identity, Measured
+from harness.report.text import visible
 
 PYTEST = "pytest-benchmark"
 
 
 def pytest_metrics(path: Path, document: Mapping[str, Any]) -> Iterable[Measured]:
     """Every metric of one file. Raises `ReportError` that names the test and the field which is not as it should be."""
+    _refuse_other_kinds(path, document, {"benchmarks": list, "machine_info": dict, "commit_info": dict | None})
     facts = _facts(document["machine_info"])
-    if not isinstance(document["benchmarks"], list):
-        raise ReportError(f"{path}: benchmarks: expected a list")
     for place, benchmark in enumerate(document["benchmarks"]):
         try:
             yield from _load(benchmark, facts) if _is_load(benchmark) else (_timed(benchmark, facts),)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            name = benchmark.get("fullname") if isinstance(benchmark, dict) else None
-            told = f"nothing at {error}" if isinstance(error, KeyError) else str(error)
+            name = visible(str(benchmark.get("fullname")) if isinstance(benchmark, dict) else "no table")
+            told = f"nothing at {error}" if isinstance(error, KeyError) else visible(str(error))
             raise ReportError(
                 f"{path}: benchmarks[{place}] ({name}): expected pytest-benchmark's form: {told}"
             ) from error
+
+
+def _refuse_other_kinds(path: Path, document: Mapping[str, Any], kinds: Mapping[str, Any]) -> None:
+    for name, kind in kinds.items():
+        found = document.get(name)
+        if not isinstance(found, kind):
+            raise ReportError(f"{path}: {name}: expected pytest-benchmark's form, found {type(found).__name__}")
 
 
 def _is_load(benchmark: Mapping[str, Any]) -> bool:
@@ -98,7 +105,7 @@ def _number(value: Any) -> float:
 
 def _facts(machine: Mapping[str, Any]) -> dict[str, str]:
     """What bears on times. The host's name tells machines apart, and is nobody's business: a hash of it does too."""
-    cpu = machine.get("cpu") or {}
+    cpu = machine["cpu"] if isinstance(machine.get("cpu"), dict) else {}
     facts = {
         "host": hashlib.sha256(str(machine.get("node")).encode()).hexdigest()[:8] if machine.get("node") else None,
         "system": machine.get("system"),
