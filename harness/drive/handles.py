@@ -1,7 +1,7 @@
 """asyncio's handles, made with a third of the work: one is made for every callback and timer of a run.
 
 asyncio's own constructors ask the loop whether it debugs, and look for a source traceback. The virtual loop uses these
-only where it does not debug.
+only where it does not debug, so what debugging needs is None for the class and takes no slot's worth of work.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ class Soon(events.Handle):
     """A callback that is ready."""
 
     __slots__ = ()
+    _repr = None
+    _source_traceback = None
 
     if TYPE_CHECKING:  # asyncio's own slots, which typeshed does not list in full
         _context: Context
-        _callback: Callable[..., object]
-        _repr: str | None
-        _source_traceback: Any
+        _callback: Callable[..., object] | None
 
     def __init__(
         self, callback: Callable[..., object], args: tuple[Any, ...], loop: Any, context: Context | None
@@ -31,21 +31,25 @@ class Soon(events.Handle):
         self._callback = callback
         self._args = args
         self._cancelled = False
-        self._repr = None
-        self._source_traceback = None
+
+    def cancel(self) -> None:
+        """As asyncio's."""
+        self._cancelled = True
+        self._callback = None
+        self._args = ()
 
 
 class Timer(events.TimerHandle):
     """A callback that waits for its time."""
 
     __slots__ = ()
+    _repr = None
+    _source_traceback = None
 
     if TYPE_CHECKING:  # as above
         _context: Context
         _callback: Callable[..., object] | None
-        _repr: str | None
         _scheduled: bool
-        _source_traceback: Any
 
     def __init__(
         self, when: float, callback: Callable[..., object], args: tuple[Any, ...], loop: Any, context: Context | None
@@ -55,8 +59,6 @@ class Timer(events.TimerHandle):
         self._callback = callback
         self._args = args
         self._cancelled = False
-        self._repr = None
-        self._source_traceback = None
         self._when = when
         self._scheduled = True
 

@@ -7,12 +7,15 @@ for a core does not. While work goes on outside, time is real. While nothing doe
 
 from __future__ import annotations
 
-import heapq
 import math
+import resource
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
+from heapq import heappop
+from itertools import repeat
+from typing import Any, NamedTuple
 
 from harness.drive.kernel import waited_for_core_s
 from harness.drive.outside_threads import ThreadAtWork
@@ -38,6 +41,12 @@ def _nothing() -> float:
     return 0.0
 
 
+def _times_gave_way() -> int:
+    """How often the calling thread gave up its core of its own accord; 0 where the system does not say."""
+    which = getattr(resource, "RUSAGE_THREAD", None)
+    return 0 if which is None else resource.getrusage(which).ru_nvcsw
+
+
 class HybridLoop(VirtualLoop):
     """See the module. `time()` starts at 0, is in seconds, and may be asked from any thread.
 
@@ -55,6 +64,10 @@ class HybridLoop(VirtualLoop):
         self._seen_s = (0.0, 0.0)
         self._gaps_s = 0.0
         self._waited_s = math.nan
+        self._gave_way = 0
+        self._aside: Callable[[], object] | None = None
+        self._aside_s = math.inf
+        self._every_s = math.inf
         super().__init__(real_limit_s, grace_s)
 
     def time(self) -> float:
@@ -86,6 +99,7 @@ class HybridLoop(VirtualLoop):
     def _go_on(self, now_s: float) -> None:
         """It is `now_s`, and the loop works."""
         self._waited_s = waited_for_core_s(self._native_id)
+        self._gave_way = _times_gave_way()
         self._gaps_s = 0.0
         self._seen_s = time.monotonic(), time.thread_time()
         self._flow = _Flow(now_s, self._seen_s[1], self._works)
@@ -105,8 +119,10 @@ class HybridLoop(VirtualLoop):
     def _blocked_s(self, gap_s: float) -> float:
         """What of the gap between real and CPU time the thread was not merely waiting for a core."""
         before_s, self._waited_s = self._waited_s, waited_for_core_s(self._native_id)
+        gave_way, self._gave_way = self._gave_way, _times_gave_way()
         gaps_s, self._gaps_s = self._gaps_s, 0.0
-        if math.isnan(before_s) or math.isnan(self._waited_s):
+        # a thread that was blocked gave way of its own accord; one that lost its core to a neighbour did not
+        if self._gave_way == gave_way or math.isnan(before_s) or math.isnan(self._waited_s):
             return 0.0
         blocked_s = min(gap_s, gaps_s - (self._waited_s - before_s))
         return blocked_s if blocked_s > _BLOCKED_FROM_S / 2 else 0.0
@@ -114,6 +130,22 @@ class HybridLoop(VirtualLoop):
     def _pass(self, seconds: float) -> None:
         base_s, origin_s, reads = self._flow
         self._flow = _Flow(base_s + seconds, origin_s, reads)
+
+    def aside(self, callback: Callable[[], object], every_s: float) -> None:
+        """Call `callback` about every `every_s` real seconds, between turns.
+
+        What it takes does not count, unless something is going on outside meanwhile: that does.
+        """
+        self._aside, self._every_s = callback, every_s
+        self._aside_s = time.monotonic() + every_s
+
+    def _step_aside(self, now_s: float) -> None:
+        if self._aside is not None:
+            goes_on = self._outside.possible()
+            self._flow = _Flow(now_s, time.monotonic(), time.monotonic) if goes_on else _Flow(now_s, 0.0, _nothing)
+            self._aside()
+            self._aside_s = time.monotonic() + self._every_s
+            self._go_on(self.time())
 
     # -------------------------------------------------------------------------------------------------------- the loop
 
@@ -123,15 +155,35 @@ class HybridLoop(VirtualLoop):
         if self._heard or self._outside.descriptors or self._turns % _POLL_EVERY == 0:
             self._poll(0)
         self._turns += 1
-        self._take_due(self.time())
+        now_s = self.time()
+        if self._seen_s[0] > self._aside_s:
+            self._step_aside(now_s)
+            now_s = self.time()
+        self._take_due(now_s)
         if not ready and not self._stopping:
             self._idle()
         self._run_batch(ready)
 
+    def _run_batch(self, ready: deque[Any]) -> None:
+        """Run what is ready now; what that makes ready waits for the next batch, as in asyncio."""
+        if self._debug:
+            self._run_debugged(ready)
+            return
+        for _ in repeat(None, len(ready)):
+            handle = ready.popleft()
+            if handle._cancelled:
+                continue
+            try:
+                handle._context.run(handle._callback, *handle._args)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                self._report(handle, error)
+
     def _take_due(self, now_s: float) -> None:
         timers, ready = self._timers, self._ready
         while timers and (timers[0][0] <= now_s or timers[0][3]._cancelled):
-            handle = heapq.heappop(timers)[3]
+            handle = heappop(timers)[3]
             if handle._cancelled:
                 self._cancelled -= 1
                 continue
@@ -143,8 +195,9 @@ class HybridLoop(VirtualLoop):
         held: list[Held] = []
         if self._heard or self._outside.possible():
             now_s = self.time()
+            self._flow = _Flow(now_s, 0.0, _nothing)  # looking around is the harness's work, not the target's
             held = self._held()
-            self._go_on(now_s)  # looking around is the harness's work, not the target's
+            self._go_on(now_s)
         if self._ready:
             return
         if held:

@@ -13,7 +13,7 @@ from harness.drive.outside_work import Held, Jobs
 if TYPE_CHECKING:
     import selectors
 
-_THREADS: dict[int, threading.Thread] = threading._active  # type: ignore[attr-defined]  # active_count() takes a lock
+THREADS: dict[int, threading.Thread] = threading._active  # type: ignore[attr-defined]  # active_count() takes a lock
 
 _LEAST_HOLD_S = 0.5
 """A clock held for less is not refused: the work may have waited for the loop, not the loop for the work."""
@@ -33,7 +33,7 @@ class Outside:
     def possible(self) -> bool:
         """Whether there is anything at all to ask about; cheap, asked before every jump."""
         # a child process is watched by a thread or a descriptor
-        return len(_THREADS) > 1 or self.descriptors > 0 or bool(self._pending)
+        return len(THREADS) > 1 or self.descriptors > 0 or bool(self._pending)
 
     def under_way(self, registered: selectors.BaseSelector, own: frozenset[int]) -> list[Held]:
         """All that is going on at this moment."""

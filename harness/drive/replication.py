@@ -12,6 +12,7 @@ from typing import Any
 from harness.drive.clock import Clock, ClockName
 from harness.drive.dispatcher import GRACE_S, Dispatcher
 from harness.drive.gauges import GaugeSampler
+from harness.drive.hybrid_loop import HybridLoop
 from harness.drive.interrupts import Interrupts, LoopBlockedError
 from harness.drive.outside_work import JOB_GRACE_S
 from harness.drive.target import BUILTIN, Gauged, Session, Target, TargetFactory
@@ -19,7 +20,7 @@ from harness.drive.virtual_loop import VirtualLoop
 from harness.drive.wall_readers import WallReaders
 from harness.errors import ClockError, HarnessError, TargetError
 from harness.measure.record import CORES, NEVER, Recorder, Run, Series, empty_series
-from harness.measure.resources import ResourceMonitor
+from harness.measure.resources import INTERVAL_S, ResourceMonitor
 from harness.plan.arrivals import Plan
 from harness.plan.program import burns
 
@@ -54,9 +55,7 @@ class Replication:
         """Run to the end; raises `TargetError` where the target does not start, and nothing was measured yet."""
         limit_s = self.plan.scenario.run_timeout_s
         self._clock = clock = Clock(self.clock_name, limit_s, self.job_grace_s)
-        # the lag of a loop that skips its idle time is not that of a loop that waits
-        watched = None if clock.jumps else clock.loop
-        monitor = None if clock.virtual else ResourceMonitor(loop=watched, time_origin=clock.now)
+        monitor = None if clock.virtual else ResourceMonitor(None if clock.jumps else clock.loop, time_origin=clock.now)
         alarm_s = limit_s + GRACE_S + _ALARM_AFTER_S
         with Interrupts(alarm_s, self._stop, self.take_stop_signals, self._came_round) as interrupts:
             try:
@@ -90,8 +89,11 @@ class Replication:
         return self._timers_set > before
 
     def _observable(self, series: Series) -> Series:
-        """On a clock that skips idle time, a share of CPU is one of the time that was left: it says nothing."""
-        kept = {name: values for name, values in series.values.items() if not name.startswith("cpu_")}
+        """On a clock that skips idle time, a share of CPU is one of the time that was left: it says nothing.
+
+        Collections are counted by a monitor that was started, which that of such a clock never is.
+        """
+        kept = {name: values for name, values in series.values.items() if not name.startswith(("cpu_", "gc_"))}
         return replace(series, values=kept) if self._clock.jumps else series
 
     def _run_loop(self, monitor: ResourceMonitor | None) -> str | None:
@@ -118,12 +120,21 @@ class Replication:
             dispatcher = self._dispatcher = Dispatcher(self.plan, target.run, self._clock, self.recorder)
             if self._asked_to_stop:
                 dispatcher.request_stop(self._asked_to_stop)
-            if monitor is not None:
-                monitor.start()
+            self._start(monitor)
             self._watch(target)
             return await dispatcher.drive()
         finally:
             await self._lifecycle(target, "stop")
+
+    def _start(self, monitor: ResourceMonitor | None) -> None:
+        if monitor is None:
+            return
+        if isinstance(self._clock.loop, HybridLoop):
+            # a thread that samples would take the interpreter lock from the loop, and that would count as the target's
+            monitor.sample_now("start")
+            self._clock.loop.aside(lambda: monitor.sample_now(""), INTERVAL_S)
+        else:
+            monitor.start()
 
     async def _lifecycle(self, target: Target, name: str) -> None:
         method: Callable[[], Any] | None = getattr(target, name, None)

@@ -16,7 +16,7 @@ from concurrent.futures import Executor
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, TypeVarTuple
 
-from harness.drive.conversations import CountedPipe
+from harness.drive.counted import CountedPipe
 from harness.drive.outside import Outside
 from harness.drive.threads import asyncio_threads
 

@@ -10,7 +10,7 @@ import numpy as np
 from harness.measure.record import Floats, Run
 
 NOT_ON_VIRTUAL = "not observable on a virtual clock"
-NOT_ON_HYBRID = "not observable on a hybrid clock: it is a share of time that was mostly skipped"
+NOT_ON_HYBRID = "not observable on a hybrid clock, which skips most of the time"
 NOT_SAMPLED = "not sampled in this run"
 
 

@@ -1,0 +1,1 @@
+"""The virtual loop beside asyncio's own and beside SimPy; the hybrid clock beside the wall."""

@@ -1,0 +1,96 @@
+"""The LangGraph example on the hybrid clock and on the wall: how much faster, how near, and how steady beside a burner.
+
+Overhead is what a workflow takes beyond its model waits: its latency less that of the same workflow on the virtual
+clock, where the same seed waits as long for its models and nothing else takes time.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.speed.rows import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.scenario.model import Scenario
+
+GRAPH = "langgraph:examples.langgraph_research.graph:graph"
+WAIT_S = 2.0
+RUNS = 10
+
+
+def clock_rows() -> Iterator[Row]:
+    """Speed and agreement at 2 s model waits, then the steadiness of the overhead beside a process that burns."""
+    from examples.langgraph_research import models
+
+    models.FIXED_WAIT_S = WAIT_S
+    _measure("virtual", workflows=25)
+    pairs = [(_measure("hybrid"), _measure("wall")) for _ in range(3)]
+    hybrid, wall = ([pair[side] for pair in pairs] for side in (0, 1))
+    assert {one["succeeded"] for one in hybrid} == {one["succeeded"] for one in wall}, "success figures differ"
+    real = [[one["real_s"] for one in side] for side in (hybrid, wall)]
+    p50 = [[one["p50_s"] for one in side] for side in (hybrid, wall)]
+    yield Row("real time, 25 in flight, 2 s waits", "s", real[0], "wall", real[1], bar=1 / 20)
+    yield Row("p50, 25 in flight, 2 s waits", "s", p50[0], "wall", p50[1], bar=1.05)
+    models.FIXED_WAIT_S = 0.0  # as the example is: each wait drawn from its own distribution
+    for name, burners in (("alone", 0), ("beside one burner", 1), ("beside a burner per core", os.cpu_count() or 1)):
+        with burning(burners):
+            steady = [_overhead("hybrid") for _ in range(RUNS)]
+            on_wall = [_overhead("wall") for _ in range(RUNS)]
+        spread = (max(steady) - min(steady)) / sorted(steady)[RUNS // 2] / 2
+        yield Row(
+            f"p50 overhead {name}", "ms", steady, "wall", on_wall, note=f"hybrid within ±{spread:.1%} of its median"
+        )
+
+
+def _overhead(clock: str) -> float:
+    """Median over the workflows of one run, milliseconds."""
+    import numpy as np
+
+    pure, measured = _measure("virtual"), _measure(clock)
+    return float(np.median(measured["latency_s"] - pure["latency_s"])) * 1e3
+
+
+def _measure(clock: str, workflows: int = 100) -> dict[str, Any]:
+    import numpy as np
+
+    from harness.execute import run
+
+    done = run(_scenario(workflows), target=GRAPH, clock=clock)  # type: ignore[arg-type]  # one of the three
+    latency_s = done.workflows.finished_s - done.workflows.due_s
+    return {
+        "real_s": done.real_s,
+        "p50_s": float(np.median(latency_s)),
+        "latency_s": latency_s,
+        "succeeded": int((done.workflows.outcome == 0).sum()),
+    }
+
+
+def _scenario(workflows: int) -> Scenario:
+    from harness.scenario.model import ClosedLoad, Pool, Scenario, Step, WorkflowType
+
+    return Scenario(
+        name="research",
+        load=ClosedLoad(25, workflows=workflows),
+        types=(WorkflowType("report", (Step("all"),)),),
+        mix=(("report", 1.0),),
+        pools=(Pool("agents", 1),),
+        run_timeout_s=600.0,
+    )
+
+
+@contextmanager
+def burning(processes: int) -> Iterator[None]:
+    """So many processes, each with a core to burn."""
+    burners = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
+    try:
+        yield
+    finally:
+        for burner in burners:
+            burner.kill()
+            burner.wait()
