@@ -12,8 +12,9 @@ from typing import Any
 
 import harness
 from harness.drive.clock import ClockName
+from harness.drive.interrupts import asked_to_stop
 from harness.drive.opening import BUILTIN
-from harness.errors import ExitCode, NotEnoughError
+from harness.errors import ExitCode, HarnessError, NotEnoughError
 from harness.execute import run_all
 from harness.judge.baseline import judge_baseline
 from harness.measure.metrics import summarise
@@ -55,24 +56,35 @@ def assess(
 
     `clock_options` are `patch_time` and `job_grace_s`, as `harness.run` takes them.
 
-    Raises what `harness.run` raises. A run that was stopped early is reported as far as it went.
+    Raises what `harness.run` raises, where that happens before the first replication has ended. Whatever stops the
+    others, what was measured is reported, as invalid.
     """
-    runs = tuple(
-        run_all(
-            scenario,
-            seeds,
-            target=target,
-            clock=clock,
-            progress=progress,
-            take_stop_signals=take_stop_signals,
-            **clock_options,
-        )
-    )
-    return report_on(scenario, runs)
+    seeds = tuple(seeds)
+    runs: list[Run] = []
+    why = None
+    how: dict[str, Any] = {
+        "target": target,
+        "clock": clock,
+        "progress": progress,
+        "take_stop_signals": take_stop_signals,
+    }
+    try:
+        for done in run_all(scenario, seeds, **how, **clock_options):
+            runs.append(done)  # noqa: PERF402 - one by one: those before an error are kept
+    except HarnessError as error:
+        if not runs:
+            raise
+        why = str(error)
+    if len(runs) < len(seeds):
+        why = f"ended after {len(runs)} of {len(seeds)} replications: {why or asked_to_stop() or runs[-1].stopped}"
+    return report_on(scenario, runs, invalid=why)
 
 
-def report_on(scenario: Scenario, runs: Sequence[Run]) -> Report:
-    """The report on replications of `scenario` that were run already; raises `NotEnoughError` without one."""
+def report_on(scenario: Scenario, runs: Sequence[Run], invalid: str | None = None) -> Report:
+    """The report on replications of `scenario` that were run already; raises `NotEnoughError` without one.
+
+    `invalid` says why they may not be believed, beside what the runs themselves say.
+    """
     if not runs:
         raise NotEnoughError(f"{scenario.name}: no replication was run")
     metrics = summarise(scenario, runs)
@@ -86,8 +98,13 @@ def report_on(scenario: Scenario, runs: Sequence[Run]) -> Report:
         machine=collect_machine(),
         timestamp=datetime.now(UTC),
         run_id=uuid.uuid4().hex,
-        invalid=next((run.invalid for run in runs if run.invalid), None),
+        invalid=next((run.invalid for run in runs if run.invalid), invalid),
     )
+
+
+def stopped_by(reason: str | None) -> ExitCode | None:
+    """How a command ends that was asked to stop; None where it was not."""
+    return None if reason is None else _STOPPED_BY[reason]
 
 
 def exit_code(reports: Iterable[Report]) -> ExitCode:

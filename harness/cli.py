@@ -12,11 +12,10 @@ import click
 
 import harness
 from harness.cli_compare import compare, continuous, history
-from harness.errors import HarnessError
+from harness.errors import ExitCode, HarnessError
 
 if TYPE_CHECKING:
     from harness.drive.clock import ClockName
-    from harness.errors import ExitCode
     from harness.report.model import Report
     from harness.scenario.load import Catalog
     from harness.scenario.model import Scenario
@@ -45,6 +44,14 @@ class _Refusing(click.Group):
         except HarnessError as error:
             click.echo(f"error: {error}", err=True)
             ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            ctx.exit(ExitCode.INTERRUPTED)
+        except BrokenPipeError:
+            raise  # a pager that has seen enough: click ends quietly
+        except OSError as error:
+            click.echo(f"error: the output cannot be written: {error.strerror}", err=True)
+            ctx.exit(ExitCode.USAGE)
 
 
 @click.group(cls=_Refusing, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -181,8 +188,12 @@ def run(
     refuse_folder(report_dir)
     seeds = range(seed, seed + replications)
     how = {"target": target, "clock": clock, "patch_time": patch_time, "job_grace_s": job_grace_s}
-    reports, code = _run_each(scenarios, seeds, how, folder=report_dir, quiet=quiet)
-    _render(reports, form)
+    reports: list[Report] = []
+    try:
+        code = _run_each(scenarios, seeds, how, folder=report_dir, quiet=quiet, reports=reports)
+    finally:  # what was measured is shown whatever came after
+        if reports:
+            _render(reports, form)
     sys.exit(code)
 
 
@@ -212,24 +223,30 @@ def _chosen(catalog: Catalog, names: Sequence[str]) -> list[Scenario]:
 
 
 def _run_each(
-    scenarios: Sequence[Scenario], seeds: range, how: dict[str, Any], *, folder: Path, quiet: bool
-) -> tuple[list[Report], ExitCode]:
-    from harness.assess import assess, exit_code  # noqa: PLC0415
+    scenarios: Sequence[Scenario],
+    seeds: range,
+    how: dict[str, Any],
+    *,
+    folder: Path,
+    quiet: bool,
+    reports: list[Report],
+) -> ExitCode:
+    from harness.assess import assess, exit_code, stopped_by  # noqa: PLC0415
+    from harness.drive.interrupts import StopSignals  # noqa: PLC0415
     from harness.execute import offered  # noqa: PLC0415
     from harness.report.document import write_report  # noqa: PLC0415
     from harness.report.progress import Quiet, progress  # noqa: PLC0415
 
-    reports: list[Report] = []
-    with nullcontext(Quiet()) if quiet else progress(sys.stderr) as bars:
+    with StopSignals() as signals, nullcontext(Quiet()) if quiet else progress(sys.stderr) as bars:
         for scenario in scenarios:
+            if signals.reason is not None:
+                break
             bars.started(scenario.name, offered(scenario, seeds))
             done = assess(scenario, seeds, progress=bars.advanced, take_stop_signals=True, **how)
+            reports.append(done)
             write_report(done, folder)
             bars.finished(done.verdict.replace("_", " "))
-            reports.append(done)
-            if done.document["stopped"] in {"interrupted", "terminated"}:
-                break
-    return reports, exit_code(reports)
+    return stopped_by(signals.reason) or exit_code(reports)
 
 
 def _render(reports: Sequence[Report], form: str | None) -> None:
@@ -245,3 +262,4 @@ def _render(reports: Sequence[Report], form: str | None) -> None:
         from harness.report.terminal import show as show_table  # noqa: PLC0415
 
         show_table(reports, sys.stdout)
+    sys.stdout.flush()  # or a full disk is only noticed when nobody can be told any more

@@ -5,17 +5,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from harness.drive.clock import CLOCKS, ClockName, real_now_s
-from harness.drive.interrupts import Interrupts
-from harness.drive.opening import BUILTIN, target_factory
+from harness.drive.interrupts import Interrupts, asked_to_stop
+from harness.drive.opening import BUILTIN, as_factory, target_factory
 from harness.drive.outside_work import JOB_GRACE_S
 from harness.drive.replication import Replication
-from harness.drive.target import TargetFactory
-from harness.errors import DeclarationError, Mistake
+from harness.errors import DeclarationError, HarnessError, Mistake
 from harness.measure.record import Run
 from harness.plan.arrivals import Plan, plan
 from harness.scenario.model import Scenario
@@ -31,7 +31,7 @@ _NO_ALARM = 0.0
 def run(
     scenario: Scenario,
     *,
-    target: str | TargetFactory = BUILTIN,
+    target: object = BUILTIN,
     clock: ClockName = "wall",
     seed: int = 0,
     progress: Progress | None = None,
@@ -42,8 +42,8 @@ def run(
 ) -> Run:
     """Run one replication of `scenario` and return all that was measured.
 
-    `target` is a name (see `harness.drive.opening.target_factory`) or a factory; `seed` is any integer from 0 to
-    2**63 - 1. `progress` is called about ten times a second with the number of workflows ended. With
+    `target` is a name (see `harness.drive.opening.target_factory`), or the function or object itself; `seed` is any
+    integer from 0 to 2**63 - 1. `progress` is called about ten times a second with the number of workflows ended. With
     `take_stop_signals`, SIGINT and SIGTERM end the run early and the Run says so in `stopped`.
     `engine` matters to the built-in target on the virtual clock only: `fast` is its compiled twin, `loop` the asyncio
     orchestrator itself on a jumping event loop; the Run is the same, bit for bit.
@@ -54,9 +54,8 @@ def run(
     Raises `TargetError` where the target cannot be loaded or started, `DeclarationError` for a clock or seed that does
     not exist.
     """
-    check_options(clock, seed)
-    factory = target_factory(target) if isinstance(target, str) else target
-    name = target if isinstance(target, str) else getattr(target, "__name__", type(target).__name__)
+    check_options(clock, seed, engine)
+    name, factory = as_factory(target)
     planned = plan(scenario, seed)
     if target == BUILTIN and clock == "virtual" and engine == "fast":
         return _simulated(planned, take_stop_signals)
@@ -102,7 +101,7 @@ def run_all(
         if progress is not None:
             progress(ended)
         yield done
-        if done.stopped in {"interrupted", "terminated"}:
+        if asked_to_stop() or done.stopped in {"interrupted", "terminated"}:
             return
 
 
@@ -126,12 +125,22 @@ def offered(scenario: Scenario, seeds: Iterable[int]) -> int | None:
     return None if None in totals else sum(total for total in totals if total is not None)
 
 
-def check_options(clock: str, seed: int) -> None:
-    """Raise `DeclarationError` for a clock that does not exist or a seed outside 0 … 2**63 - 1."""
+def check_options(clock: str, seed: int, engine: str = "fast") -> None:
+    """Raise `DeclarationError` for a clock or engine that does not exist or a seed outside 0 … 2**63 - 1.
+
+    Raises `HarnessError` within a running event loop: a run makes its own.
+    """
     mistakes = []
     if clock not in CLOCKS:
         mistakes.append(Mistake("--clock", repr(clock), f"one of {', '.join(CLOCKS)}"))
-    if not 0 <= seed < 2**63:
+    if engine not in get_args(Engine):
+        mistakes.append(Mistake("engine", repr(engine), f"one of {', '.join(get_args(Engine))}"))
+    if not isinstance(seed, int) or not 0 <= seed < 2**63:
         mistakes.append(Mistake("--seed", str(seed), "a whole number from 0 to 2**63 - 1"))
     if mistakes:
         raise DeclarationError("options", mistakes)
+    if asyncio._get_running_loop() is not None:
+        raise HarnessError(
+            "a run makes its own event loop and cannot start within a running one; "
+            "from a notebook or a coroutine: await asyncio.to_thread(harness.run, scenario)"
+        )

@@ -45,19 +45,6 @@ class LoadResult:
     path: Path
 
 
-class NamedFactory:
-    """A factory of targets for an object that a test hands over; it is named after the object."""
-
-    def __init__(self, found: object) -> None:
-        kind = found if hasattr(found, "__qualname__") else type(found)
-        self.__name__ = f"{kind.__module__}:{getattr(kind, '__qualname__', '')}"
-        self._make = factory_for(self.__name__, found)
-
-    def __call__(self, session: Session) -> Target:
-        """A fresh target."""
-        return self._make(session)
-
-
 class LoadScenario:
     """Runs one scenario. Made anew for each test."""
 
@@ -105,7 +92,7 @@ class LoadScenario:
         __tracebackhide__ = True
         refuse_folder(self._options.report_dir)
         chosen = self._chosen(scenario, file)
-        under_load = self._target(target)
+        under_load = self._options.target if target is None else target
         on = clock or self._options.clock
         notes = self._notes(on)
 
@@ -162,11 +149,6 @@ class LoadScenario:
             return scenario
         path = self._options.file if file is None else self._node.path.parent / file
         return find_scenario(load_scenarios(path), scenario)
-
-    def _target(self, target: Any) -> str | TargetFactory:
-        if target is None:
-            return self._options.target
-        return target if isinstance(target, str) else NamedFactory(target)
 
     def _notes(self, clock: ClockName) -> Iterable[str]:
         beside_others = hasattr(self._node.config, "workerinput")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
+_AGAIN_S = 1.0
 STOP_SIGNALS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 
@@ -16,6 +17,55 @@ class LoopBlockedError(KeyboardInterrupt):
 
     A KeyboardInterrupt, because that is what asyncio lets through every task and out of the loop.
     """
+
+
+class StopSignals:
+    """SIGINT and SIGTERM, taken for as long as it is entered: the first is a request, a second breaks in.
+
+    `reason` is what was asked for ("interrupted", "terminated"; None: nothing). Entered around several runs, it keeps
+    a request made between two of them; whatever runs meanwhile, an `Interrupts`, is told at once.
+    """
+
+    def __init__(self) -> None:
+        self.reason: str | None = None
+        self._listener: Callable[[str], None] | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> StopSignals:
+        if threading.current_thread() is threading.main_thread():
+            _entered.append(self)
+            self._before = {number: signal.signal(number, self._on_stop) for number in STOP_SIGNALS}
+        return self
+
+    def tell(self, listener: Callable[[str], None] | None) -> None:
+        """Pass a request on to `listener` from now on, and at once one that was made already."""
+        self._listener = listener
+        if listener is not None and self.reason is not None:
+            listener(self.reason)
+
+    def _on_stop(self, number: int, _frame: FrameType | None) -> None:
+        if self.reason is not None:
+            raise KeyboardInterrupt
+        self.reason = STOP_SIGNALS[signal.Signals(number)]
+        if self._listener is not None:
+            self._listener(self.reason)
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        if self in _entered:
+            _entered.remove(self)
+
+
+_entered: list[StopSignals] = []
+"""Signals belong to the process, so does this; the last one entered takes them."""
+
+
+def asked_to_stop() -> str | None:
+    """What the `StopSignals` around this was asked for, if there is one and it was asked."""
+    return _entered[-1].reason if _entered else None
 
 
 class Interrupts:
@@ -37,30 +87,27 @@ class Interrupts:
         self._came_round = came_round
         self._stop = stop
         self._take_stop_signals = take_stop_signals
-        self._asked = False
+        self._own: StopSignals | None = None
+        self._signals: StopSignals | None = None
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupts:
         if threading.current_thread() is not threading.main_thread():
             return self
         if self._take_stop_signals:
-            for number in STOP_SIGNALS:
-                self._before[number] = signal.signal(number, self._on_stop)
+            if not _entered:
+                self._own = StopSignals().__enter__()
+            self._signals = _entered[-1]
+            self._signals.tell(self._stop)
         if hasattr(signal, "SIGALRM") and signal.getitimer(signal.ITIMER_REAL)[0] == 0:
             self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._on_alarm)
             self.rearm(self._limit_s)
         return self
 
     def rearm(self, limit_s: float) -> None:
-        """Break in after `limit_s` real seconds from now instead."""
+        """Break in after `limit_s` real seconds from now instead, and every second after, should that be swallowed."""
         if signal.SIGALRM in self._before:
-            signal.setitimer(signal.ITIMER_REAL, limit_s)
-
-    def _on_stop(self, number: int, _frame: FrameType | None) -> None:
-        if self._asked:
-            raise KeyboardInterrupt
-        self._asked = True
-        self._stop(STOP_SIGNALS[signal.Signals(number)])
+            signal.setitimer(signal.ITIMER_REAL, limit_s, _AGAIN_S if limit_s else 0.0)
 
     def _on_alarm(self, _number: int, _frame: FrameType | None) -> None:
         if self._came_round():
@@ -69,9 +116,13 @@ class Interrupts:
         raise LoopBlockedError
 
     def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if signal.SIGALRM in self._before:
             signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        if self._signals is not None:
+            self._signals.tell(None)
+        if self._own is not None:
+            self._own.__exit__(kind, error, trace)

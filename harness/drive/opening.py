@@ -20,12 +20,21 @@ def target_factory(spec: str) -> TargetFactory:
     framework it names is not installed.
     """
     if spec == BUILTIN:
-        return _builtin
+        return TargetFactory(_builtin)
     if spec.startswith(_LANGGRAPH):
         from harness.drive.adapters.langgraph import graph_factory  # noqa: PLC0415 - an optional extra
 
         return graph_factory(spec, spec.removeprefix(_LANGGRAPH))
     return factory_for(spec, load_object(spec))
+
+
+def as_factory(target: object) -> tuple[str, TargetFactory]:
+    """(name, factory) of a target given by its name, as a factory, or as the callable or object itself."""
+    if isinstance(target, str):
+        return target, target_factory(target)
+    kind = target if hasattr(target, "__qualname__") else type(target)
+    name = f"{kind.__module__}:{getattr(kind, '__qualname__', '')}"
+    return name, target if isinstance(target, TargetFactory) else factory_for(name, target)
 
 
 def _builtin(session: Session) -> Target:

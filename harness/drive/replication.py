@@ -26,6 +26,8 @@ from harness.plan.program import burns
 
 _ALARM_AFTER_S = 3.0
 _CLEANUP_S = 5.0
+START_STOP_S = 60.0
+"""How long a target's start(), and its stop(), may take, in seconds on the run's clock; no part of the run timeout."""
 _PROGRESS_S = 0.1
 
 Progress = Callable[[int], None]
@@ -50,14 +52,17 @@ class Replication:
     _sampler: GaugeSampler | None = None
     _asked_to_stop: str | None = None
     _timers_set: int = 0
+    _interrupts: Interrupts | None = None
 
     def drive(self) -> Run:
         """Run to the end; raises `TargetError` where the target does not start, and nothing was measured yet."""
         limit_s = self.plan.scenario.run_timeout_s
         self._clock = clock = Clock(self.clock_name, limit_s, self.job_grace_s)
         monitor = None if clock.virtual else ResourceMonitor(None if clock.jumps else clock.loop, time_origin=clock.now)
-        alarm_s = limit_s + GRACE_S + _ALARM_AFTER_S
-        with Interrupts(alarm_s, self._stop, self.take_stop_signals, self._came_round) as interrupts:
+        with Interrupts(
+            START_STOP_S + _ALARM_AFTER_S, self._stop, self.take_stop_signals, self._came_round
+        ) as interrupts:
+            self._interrupts = interrupts
             try:
                 stopped = self._run_loop(monitor)
             finally:
@@ -101,6 +106,10 @@ class Replication:
             with self._wall_readers():
                 return self._clock.loop.run_until_complete(self._main(monitor))
         except LoopBlockedError:
+            if self._dispatcher is None:
+                raise TargetError(
+                    f"--target {self.target_name}: start() blocked the event loop and did not end"
+                ) from None
             self.recorder.doubts.append("the target blocked the event loop: nothing else could run, not even timeouts")
             return "run timeout"
         except ClockError as error:
@@ -110,6 +119,11 @@ class Replication:
             if not self.take_stop_signals:
                 raise
             return self._asked_to_stop or "interrupted"
+        except (RuntimeError, asyncio.CancelledError) as error:
+            if isinstance(error, RuntimeError) and "loop stopped before" not in str(error):
+                raise
+            self.recorder.doubts.append("the target stopped the event loop, or cancelled tasks that are not its own")
+            return "stopped by the target"
 
     async def _main(self, monitor: ResourceMonitor | None) -> str | None:
         session = Session(self.plan, self._clock, self.recorder)
@@ -117,6 +131,7 @@ class Replication:
         await self._lifecycle(target, "start")
         try:
             self._clock.begin()
+            self._expect(self.plan.scenario.run_timeout_s + GRACE_S)
             dispatcher = self._dispatcher = Dispatcher(self.plan, target.run, self._clock, self.recorder)
             if self._asked_to_stop:
                 dispatcher.request_stop(self._asked_to_stop)
@@ -124,6 +139,7 @@ class Replication:
             self._watch(target)
             return await dispatcher.drive()
         finally:
+            self._expect(START_STOP_S)
             await self._lifecycle(target, "stop")
 
     def _start(self, monitor: ResourceMonitor | None) -> None:
@@ -136,6 +152,11 @@ class Replication:
         else:
             monitor.start()
 
+    def _expect(self, seconds: float) -> None:
+        """From now on, the loop has to come round within so many real seconds."""
+        if self._interrupts is not None:
+            self._interrupts.rearm(seconds + _ALARM_AFTER_S)
+
     async def _lifecycle(self, target: Target, name: str) -> None:
         method: Callable[[], Any] | None = getattr(target, name, None)
         if method is None:
@@ -143,8 +164,11 @@ class Replication:
         try:
             result = method()
             if inspect.isawaitable(result):
-                await result
-        except (Exception, SystemExit) as error:
+                async with asyncio.timeout(START_STOP_S):
+                    await result
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:  # whatever it is, it is the target's
             if name == "start" and isinstance(error, HarnessError):
                 raise
             text = f"--target {self.target_name}: {name}() failed: {type(error).__name__}: {error}"
@@ -180,7 +204,7 @@ class Replication:
             if tasks:
                 loop.run_until_complete(asyncio.wait(tasks, timeout=GRACE_S))
             loop.run_until_complete(_quietly(loop.shutdown_asyncgens()))
-        except (LoopBlockedError, ClockError):
+        except (LoopBlockedError, ClockError, KeyboardInterrupt):
             self.recorder.doubts.append("the target could not be cancelled; it was left behind")
         finally:
             loop.set_exception_handler(lambda _loop, _context: None)

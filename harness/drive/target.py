@@ -90,5 +90,12 @@ class Session:
     recorder: Recorder
 
 
-TargetFactory = Callable[[Session], Target]
-"""Makes a fresh target for one replication."""
+@dataclass(frozen=True, slots=True)
+class TargetFactory:
+    """Makes a fresh target for one replication."""
+
+    make: Callable[[Session], Target]
+
+    def __call__(self, session: Session) -> Target:
+        """The target for `session`."""
+        return self.make(session)

@@ -18,6 +18,7 @@ from harness.plan.program import Program, compile_programs
 from harness.scenario.model import BurstLoad, ClosedLoad, Exponential, RateLoad, Scenario
 
 _BLOCK = 100
+_GRID = 2.0**20
 _GOLDEN_SECTION = 0.6180339887498949
 _CHUNK = 4096
 
@@ -117,7 +118,9 @@ def quotas(weights: tuple[float, ...], size: int, offsets: NDArray[np.float64]) 
     # rounded, so that a share that is whole but for the last place of a float counts as whole
     edges = np.round(np.cumsum((0.0, *weights)) / total * size, 9)
     edges[-1] = size
-    crossed = np.floor(edges + offsets[:, np.newaxis]).astype(np.int64)
+    # on a grid, so that the sums are exact: 1 + 0.9999999999999999 is 2 in floats
+    shifts = np.floor(offsets * _GRID) / _GRID
+    crossed = np.floor(edges + shifts[:, np.newaxis]).astype(np.int64)
     return crossed[:, 1:] - crossed[:, :-1]
 
 

@@ -36,7 +36,9 @@ class Adapted:
     async def run(self, workflow: Workflow) -> object:
         """One call."""
         if self._threads is None:
-            return await self._call(workflow)
+            result = await self._call(workflow)
+            # what is still to be awaited was not done: a decorator that forgot to
+            return await result if inspect.isawaitable(result) else result
         result = await self._clock.loop.run_in_executor(self._threads, self._call_here, workflow)
         # a plain function may hand back a coroutine: a lambda around an async function, or a decorated one
         if inspect.isawaitable(result):
@@ -88,9 +90,9 @@ def factory_for(spec: str, found: Any) -> TargetFactory:
     if inspect.isclass(found):
         if not callable(getattr(found, "run", None)):
             raise TargetError(f"--target {spec}: expected {_EXPECTED}, found the class {found.__name__} without run")
-        return lambda session: _adapt(_made(spec, found), session)
+        return TargetFactory(lambda session: _adapt(_made(spec, found), session))
     _check(spec, found)
-    return lambda session: _adapt(found, session)
+    return TargetFactory(lambda session: _adapt(found, session))
 
 
 def _made(spec: str, kind: type[Any]) -> Any:
@@ -103,7 +105,10 @@ def _made(spec: str, kind: type[Any]) -> Any:
 
 
 def _check(spec: str, found: Any) -> None:
-    call = getattr(found, "run", found)
+    try:
+        call = getattr(found, "run", found)
+    except Exception as error:
+        raise TargetError(f"--target {spec}: looking at its run failed: {type(error).__name__}: {error}") from error
     if not callable(call):
         raise TargetError(f"--target {spec}: expected {_EXPECTED}, found {type(found).__name__}")
     if _is(inspect.isgeneratorfunction, call) or _is(inspect.isasyncgenfunction, call):

@@ -119,7 +119,7 @@ def graph_factory(spec: str, path: str) -> TargetFactory:
         raise TargetError(f"--target {spec}: expected workflow_input(workflow), found {_described(workflow_input)}")
     if _is_builder(found):
         found = _compiled(spec, found)
-    return lambda session: GraphTarget(spec, found, workflow_input, session)
+    return TargetFactory(lambda session: GraphTarget(spec, found, workflow_input, session))
 
 
 def plain_nodes(graph: Any) -> list[str]:

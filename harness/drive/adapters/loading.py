@@ -45,8 +45,8 @@ def load_with_module(spec: str, path: str) -> tuple[ModuleType, Any]:
 
 
 def _load_module(spec: str, name: str) -> ModuleType:
-    _make_importable(os.getcwd())
     try:
+        _make_importable(os.getcwd())
         return _load_file(spec, Path(name)) if name.endswith(".py") else importlib.import_module(name)
     except (KeyboardInterrupt, TargetError):
         raise
