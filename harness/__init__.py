@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from harness.errors import ExitCode, HarnessError
     from harness.execute import run
     from harness.judge.baseline import judge_baseline
+    from harness.judge.verdict import Verdict, judge_metric
     from harness.judge.compare import compare
     from harness.judge.verdict import Verdict, judge_metric
     from harness.measure.metrics import MultiAgentLoadMetrics, summarise
@@ -20,10 +21,12 @@ if TYPE_CHECKING:
     from harness.measure.resources import ResourceMonitor
     from harness.scenario.load import load_scenarios
     from harness.scenario.model import Scenario
+    from harness.simulate.simulator import AgentLoadSimulator
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AgentLoadSimulator": "harness.simulate.simulator",
     "ExitCode": "harness.errors",
     "Failed": "harness.drive.target",
     "HarnessError": "harness.errors",
@@ -37,7 +40,9 @@ _HOMES = {
     "Verdict": "harness.judge.verdict",
     "Workflow": "harness.drive.target",
     "compare": "harness.judge.compare",
+    "Verdict": "harness.judge.verdict",
     "judge_baseline": "harness.judge.baseline",
+    "judge_metric": "harness.judge.verdict",
     "judge_metric": "harness.judge.verdict",
     "load_scenarios": "harness.scenario.load",
     "run": "harness.execute",
@@ -45,6 +50,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "AgentLoadSimulator",
     "ExitCode",
     "Failed",
     "HarnessError",
