@@ -72,6 +72,11 @@ def is_at_limit(value: float, limit: float, unit: str) -> bool:
     return value == limit or (unit != "count" and abs(value - limit) <= AT_THE_LIMIT * abs(limit))
 
 
+def satisfies(op: str, value: float, limit: float, unit: str) -> bool:
+    """Whether `value op limit` holds, for a key of `OPERATORS`, as this module's rule has it."""
+    return OPERATORS[op](limit if is_at_limit(value, limit, unit) else value, limit)
+
+
 # --------------------------------------------------------------------------- one line
 
 
@@ -115,8 +120,7 @@ def _judge_unseen(line: BaselineLine, observed: Observed) -> LineVerdict:
 
 
 def _satisfies(line: BaselineLine, value: float) -> bool:
-    at_limit = is_at_limit(value, line.limit, BASELINE_METRICS[line.metric])
-    return OPERATORS[line.op](line.limit if at_limit else value, line.limit)
+    return satisfies(line.op, value, line.limit, BASELINE_METRICS[line.metric])
 
 
 def _interval_doubt(line: BaselineLine, estimate: Estimate) -> str:

@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 
 from harness.errors import Mistake, ReportError
 from harness.report.build import build_report
+from harness.report.consistency import contradictions
 from harness.report.model import SCHEMA_VERSION, Report
 
 __all__ = [
@@ -29,17 +30,23 @@ __all__ = [
     "json_text",
     "read_json",
     "read_report",
+    "read_reports",
     "write_document",
     "write_report",
 ]
 
 _LONGEST_PART = 60
+_MOST_MISTAKES = 60
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
 
 
 def json_document(reports: Iterable[Report]) -> str:
     """One JSON document holding all reports: `{"schema_version": 1, "reports": [...]}`, for standard output."""
     return json_text({"schema_version": SCHEMA_VERSION, "reports": [report.document for report in reports]})
+
+
+_OUR_VERSION = f"{SCHEMA_VERSION}, the version that this harness reads"
+_TOP = "top level"  # the path that `harness.schema` gives to a whole document
 
 
 # --------------------------------------------------------------------------- out
@@ -59,7 +66,7 @@ def write_document(
     document: Mapping[str, Any], folder: Path | str, stem: str, mistakes: Callable[[Any], list[Mistake]]
 ) -> Path:
     """Write any document as strict JSON into `folder` as `write_report` does; `mistakes` holds it to its schema."""
-    folder = Path(folder)
+    folder = _named(folder)
     text = json_text(document)
     _refuse(stem, mistakes(json.loads(text)))
     temporary = folder / f".{stem}.{os.getpid()}.{threading.get_ident()}.part"
@@ -76,13 +83,20 @@ def write_document(
 
 def refuse_folder(folder: Path | str) -> None:
     """Raise `ReportError` where nothing can be written into `folder`, so that this is known before a run, not after."""
-    probe = Path(folder) / f".{os.getpid()}.{threading.get_ident()}.part"
+    probe = _named(folder) / f".{os.getpid()}.{threading.get_ident()}.part"
     try:
         probe.parent.mkdir(parents=True, exist_ok=True)
         probe.touch()
         probe.unlink()
     except OSError as error:
         raise ReportError(f"--report-dir {folder}: cannot write there: {_cause(error)}") from error
+
+
+def _named(folder: Path | str) -> Path:
+    # only a text can be empty: Path("") is Path("."), so whoever takes it from a user hands it on as a text
+    if folder == "":
+        raise ReportError("--report-dir: expected the name of a folder (. for the working directory), found nothing")
+    return Path(folder)
 
 
 def file_stem(report: Report) -> str:
@@ -139,11 +153,25 @@ def json_text(document: Any) -> str:
 
 
 def read_report(path: Path | str) -> Report:
-    """The report in the file `path`. Raises `ReportError`, naming file, field, what was found and what is allowed."""
+    """The one report in the file `path`; raises `ReportError` as `read_reports` does, and where there are more."""
+    reports = read_reports(path)
+    if len(reports) > 1:
+        raise ReportError(f"{path}: expected one report, found {len(reports)}")
+    return reports[0]
+
+
+def read_reports(path: Path | str) -> tuple[Report, ...]:
+    """The reports in the file `path`, at least one: it holds a report, or what `json_document` made of several.
+
+    Raises `ReportError`, naming file, field (`reports[1].offered`), what was found and what is allowed.
+    """
     path = Path(path)
     document = read_json(path)
+    if isinstance(document, dict) and "reports" in document:
+        _refuse(str(path), list(_mistakes_of_several(document)))
+        return tuple(Report(one) for one in document["reports"])
     _refuse(str(path), report_mistakes(document))
-    return Report(document)
+    return (Report(document),)
 
 
 def read_json(path: Path, *, strict: bool = True) -> Any:
@@ -162,16 +190,23 @@ def report_mistakes(document: Any) -> list[Mistake]:
         version = document.get("schema_version")
         if isinstance(version, int) and version != SCHEMA_VERSION:
             found = f"{version} (written by harness {document.get('harness_version', 'of unknown version')})"
-            return [Mistake("schema_version", found, f"{SCHEMA_VERSION}, the version that this harness reads")]
-    mistakes = schema_mistakes("report", document)
-    return mistakes or list(_lost_workflows(document))
+            return [Mistake("schema_version", found, _OUR_VERSION)]
+    return schema_mistakes("report", document) or list(contradictions(document))
 
 
-def _lost_workflows(document: dict[str, Any]) -> Iterable[Mistake]:
-    """Nothing offered may be missing from the outcomes; a schema cannot add."""
-    total = sum(document["outcomes"].values())
-    if total != document["offered"]:
-        yield Mistake("outcomes", f"counts that sum to {total}", f"the sum {document['offered']} (offered)")
+def _mistakes_of_several(document: dict[str, Any]) -> Iterable[Mistake]:
+    """Those of `{"schema_version": 1, "reports": [...]}`, each with the index of its report in the path."""
+    version, reports = document.get("schema_version"), document["reports"]
+    if isinstance(version, bool) or version != SCHEMA_VERSION:
+        yield Mistake("schema_version", "nothing" if version is None else repr(version), _OUR_VERSION)
+    elif not isinstance(reports, list) or not reports:
+        # no report is refused: a gate that reads it would pass for want of anything to judge
+        yield Mistake("reports", "no list" if not isinstance(reports, list) else "an empty list", "one report or more")
+    else:
+        for index, one in enumerate(reports):
+            for mistake in report_mistakes(one):
+                where = f"reports[{index}]" + ("" if mistake.where == _TOP else f".{mistake.where}")
+                yield Mistake(where, mistake.found, mistake.allowed)
 
 
 def _read(path: Path) -> str:
@@ -226,7 +261,10 @@ def _finite_float(digits: str) -> float:
 
 def _refuse(source: str, mistakes: list[Mistake]) -> None:
     if mistakes:
-        raise ReportError("\n".join(f"{source}: {mistake}" for mistake in mistakes))
+        said = [f"{source}: {mistake}" for mistake in mistakes[:_MOST_MISTAKES]]
+        if len(mistakes) > _MOST_MISTAKES:
+            said.append(f"{source}: and {len(mistakes) - _MOST_MISTAKES} more mistakes")
+        raise ReportError("\n".join(said))
 
 
 def _cause(error: OSError) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from harness.errors import ExitCode, ReportError
-from harness.report.document import read_report, refuse_folder, write_report
+from harness.report.document import json_document, read_report, read_reports, refuse_folder, write_report
 from tests.report.made_reports import make_report, make_suite
 
 NAME = "test_steady-builtin-virtual-20260304T050607.890123Z-01234567"
@@ -156,6 +156,67 @@ def test_a_folder_is_tried_before_a_run_and_left_as_it_was(tmp_path: Path) -> No
     for folder in (tmp_path / "file", Path("/proc/no-such-folder")):
         with pytest.raises(ReportError, match=f"{folder}: cannot write there"):
             refuse_folder(folder)
+
+
+def test_no_name_is_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ReportError, match=r"--report-dir: expected the name of a folder .*, found nothing"):
+        refuse_folder("")
+    with pytest.raises(ReportError, match="found nothing"):
+        write_report(make_report(), "")
+    assert list(tmp_path.iterdir()) == []
+    refuse_folder(".")
+    assert write_report(make_report(), ".").exists()
+
+
+# --------------------------------------------------------------------------- several in one file
+
+
+def several(*documents: Any, **fields: Any) -> str:
+    return json.dumps({"schema_version": 1, "reports": list(documents), **fields})
+
+
+def test_what_is_printed_as_json_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "reports.json"
+    path.write_text(json_document(make_suite()))
+    assert read_reports(path) == tuple(make_suite())
+    with pytest.raises(ReportError, match=f"{path}: expected one report, found 4"):
+        read_report(path)
+    path.write_text(json_document(make_suite()[:1]))
+    assert read_reports(path) == (read_report(path),) == (make_suite()[0],)
+    path.write_text(json.dumps(make_report().document))
+    assert read_reports(path) == (make_report(),)
+
+
+ONE = dict(make_report().document)
+SEVERAL_UNREADABLE = {
+    "a mistake in the second": (several(ONE, {**ONE, "offered": -1}), r": reports\[1\].offered: expected .*found -1"),
+    "a contradiction": (several({**ONE, "offered": 41}), r": reports\[0\].outcomes: expected the sum 41"),
+    "no object": (several(ONE, 7), r": reports\[1\]: expected a report of one load scenario, found 7"),
+    "another version in one": (
+        several(ONE, {**ONE, "schema_version": 2}),
+        r"reports\[1\].schema_version: expected 1, .*2",
+    ),
+    "another version": (several(ONE, schema_version=2), "schema_version: expected 1, the version .*, found 2"),
+    "a version that is no number": (several(ONE, schema_version=True), "schema_version: expected 1, .*, found True"),
+    "no version": (json.dumps({"reports": [ONE]}), "schema_version: expected 1, .*, found nothing"),
+    "none": (several(), "reports: expected one report or more, found an empty list"),
+    "no list": (
+        json.dumps({"schema_version": 1, "reports": ONE}),
+        "reports: expected one report or more, found no list",
+    ),
+    "a thousand": (several(*[{}] * 1000), "and 37940 more mistakes"),
+}
+
+
+@pytest.mark.parametrize("case", SEVERAL_UNREADABLE)
+def test_a_mistake_in_one_of_several_is_named_with_its_place(tmp_path: Path, case: str) -> None:
+    text, says = SEVERAL_UNREADABLE[case]
+    path = tmp_path / "reports.json"
+    path.write_text(text)
+    with pytest.raises(ReportError, match=says) as refusal:
+        read_reports(path)
+    assert all(line.startswith(f"{path}: ") for line in str(refusal.value).splitlines())
 
 
 # --------------------------------------------------------------------------- what is no report
