@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from harness.errors import ExitCode, HarnessError
     from harness.execute import run
     from harness.judge.baseline import judge_baseline
-    from harness.judge.verdict import Verdict, judge_metric
     from harness.judge.compare import compare
     from harness.judge.verdict import Verdict, judge_metric
     from harness.measure.metrics import MultiAgentLoadMetrics, summarise
@@ -40,9 +39,7 @@ _HOMES = {
     "Verdict": "harness.judge.verdict",
     "Workflow": "harness.drive.target",
     "compare": "harness.judge.compare",
-    "Verdict": "harness.judge.verdict",
     "judge_baseline": "harness.judge.baseline",
-    "judge_metric": "harness.judge.verdict",
     "judge_metric": "harness.judge.verdict",
     "load_scenarios": "harness.scenario.load",
     "run": "harness.execute",
