@@ -100,6 +100,7 @@ def compare(
 )
 @click.option("-t", "--target", default="builtin", show_default=True, metavar="TARGET", help="As in harness run.")
 @click.option("-c", "--clock", type=click.Choice(["wall", "virtual", "hybrid"]), default="wall", show_default=True)
+@click.option("--patch-time", is_flag=True, help="As in harness run.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the runs, and of the order.")
 @click.option(
     "-n",

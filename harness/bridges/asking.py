@@ -35,6 +35,7 @@ def request_of(base: str, head: str, options: Mapping[str, Any]) -> Request:
         clock=clock,
         seed=options["seed"],
         replications=options["replications"] or _REPLICATIONS.get(clock, 1),
+        patch_time=options["patch_time"],
         build=options["build"],
     )
 

@@ -61,6 +61,8 @@ class Request:
     clock: str = "wall"
     seed: int = 0
     replications: int = 1
+    patch_time: bool = False
+    """Give the target's own time functions the run's clock, as `harness run --patch-time` does."""
     build: bool = False
     """Build an environment per commit instead of using the present one."""
 
@@ -158,6 +160,8 @@ def _load(request: Request, repository: Repository, checkouts: Mapping[str, Chec
         clock=request.clock,
         seed=request.seed,
         replications=request.replications,
+        # only what is asked for is passed on: a harness of an older commit may not know it
+        clock_options={"patch_time": True} if request.patch_time else {},
     )
 
 

@@ -54,8 +54,9 @@ def _measure(job: Mapping[str, Any]) -> list[str]:
     if scenarios:
         target_factory(job["target"])
         _refuse_strange_target(job)
+    how = {"target": job["target"], "clock": job["clock"], **job["clock_options"]}
     for scenario in scenarios:
-        write_report(assess(scenario, job["seeds"], target=job["target"], clock=job["clock"]), job["out"])
+        write_report(assess(scenario, job["seeds"], **how), job["out"])
     return absent
 
 

@@ -36,6 +36,8 @@ class Load:
     seed: int
     replications: int
     """Replications, each with its seed, in the one process of a round."""
+    clock_options: Mapping[str, Any] = field(default_factory=dict)
+    """What `harness.assess` takes beside the clock's name."""
 
     def seeds(self, number: int) -> list[int]:
         """Round `number`'s seeds. On the virtual clock all rounds have the same: they show that it is exact."""
@@ -106,6 +108,7 @@ class Rounds:
             "scenarios": self.load.scenarios,
             "target": self.load.target,
             "clock": self.load.clock,
+            "clock_options": dict(self.load.clock_options),
             "seeds": self.load.seeds(self.done),
             "out": str(out),
         }

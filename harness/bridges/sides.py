@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,7 +48,17 @@ def read_sides(base: str, head: str) -> tuple[Side, Side]:
         raise ReportError(
             f"BASE {base} and HEAD {head}: expected different runs, found {both} that stand on both sides"
         )
-    return sides
+    return sides[0], replace(sides[1], notes=(*sides[1].notes, *_apart(*sides)))
+
+
+def _apart(base: Side, head: Side) -> Iterable[str]:
+    """What is to be known of noisy metrics whose sides were not measured in turns."""
+    noisy = any(one.kind != "exact" for one in (*base.measured, *head.measured))
+    if noisy and base.span and head.span and (base.span[1] < head.span[0] or head.span[1] < base.span[0]):
+        yield (
+            "one side was measured after the other: whatever the machine did differently counts as a change of the "
+            "code (harness continuous measures in turns, --history allows for it)"
+        )
 
 
 def read_side(text: str, side: str = "BASE") -> Side:
@@ -70,6 +81,7 @@ def read_side(text: str, side: str = "BASE") -> Side:
         dirty=next((run.dirty for run in runs if run.dirty is not None), None),
         measured=tuple(one for run in runs for one in run.measured),
         runs=frozenset(run.run_id for run in runs),
+        span=(runs[0].when, runs[-1].when),
         notes=tuple(_doubts(runs, side)),
     )
 

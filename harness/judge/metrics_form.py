@@ -72,6 +72,8 @@ class Side:
     measured: tuple[Measured, ...]
     runs: frozenset[str] = frozenset()
     """What tells its runs from all others."""
+    span: tuple[str, str] | None = None
+    """When its first and its last run were made, ISO 8601 in one time zone; None: not known."""
     notes: tuple[str, ...] = ()
 
 

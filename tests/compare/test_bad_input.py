@@ -206,3 +206,10 @@ def test_expired_and_unused_waivers_are_said(virtual: Document, tmp_path: Path) 
     assert "its waiver expired on 2001-01-01" in done.output
     assert "note: the waiver for * / latency_* expired on 2001-01-01" in done.output
     assert "note: the waiver for * / nothing* was not needed" in done.output
+
+
+def test_noisy_sides_measured_one_after_the_other_say_so(wall: Document, tmp_path: Path) -> None:
+    base = write(tmp_path / "base.json", wall)
+    later = variant(wall, timestamp="2999-01-01T00:00:00.000000Z")
+    done = command("compare", base, write(tmp_path / "head.json", later))
+    assert "note: one side was measured after the other" in done.output

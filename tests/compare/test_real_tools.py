@@ -81,14 +81,16 @@ CONFIGURATION = {
 
 def tool(folder: Path, *arguments: str) -> None:
     environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("HARNESS_", "ASV_", "GIT_"))
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("HARNESS_", "ASV_", "GIT_", "PYTEST_"))
     }
     environment |= {"HOME": str(folder / "home"), "PYTHONPATH": str(folder)}
     done = subprocess.run(
         [sys.executable, "-m", *arguments], cwd=folder, capture_output=True, text=True, env=environment, check=False
     )
     # asv ends with 2 where a benchmark has failed, which one is meant to
-    assert done.returncode in (0, 2), done.stdout + done.stderr
+    assert done.returncode in ((0, 2) if "asv" in arguments else (0,)), done.stdout + done.stderr
 
 
 def by_name(side: str) -> dict[str, Measured]:
