@@ -148,8 +148,7 @@ def show(scenario: str, path: Path | None) -> None:
 )
 @click.option(
     "--report-dir",
-    type=click.Path(path_type=Path),
-    default=Path("reports"),
+    default="reports",
     show_default=True,
     metavar="DIR",
     help="Where each scenario's report is written; nothing there is overwritten.",
@@ -166,7 +165,7 @@ def run(
     job_grace_s: float,
     seed: int,
     replications: int,
-    report_dir: Path,
+    report_dir: str,
     form: str | None,
     quiet: bool,
 ) -> None:
@@ -190,7 +189,7 @@ def run(
     how = {"target": target, "clock": clock, "patch_time": patch_time, "job_grace_s": job_grace_s}
     reports: list[Report] = []
     try:
-        code = _run_each(scenarios, seeds, how, folder=report_dir, quiet=quiet, reports=reports)
+        code = _run_each(scenarios, seeds, how, folder=Path(report_dir), quiet=quiet, reports=reports)
     finally:  # what was measured is shown whatever came after
         if reports:
             _render(reports, form)
@@ -204,9 +203,9 @@ def run(
 def report(files: Sequence[Path], form: str | None) -> None:
     """Show reports that were written before; exits as the run that made them did."""
     from harness.assess import exit_code  # noqa: PLC0415 - every command imports only what it needs
-    from harness.report.document import read_report  # noqa: PLC0415
+    from harness.report.document import read_reports  # noqa: PLC0415
 
-    reports = [read_report(path) for path in files]
+    reports = [one for path in files for one in read_reports(path)]
     _render(reports, form)
     sys.exit(exit_code(reports))
 

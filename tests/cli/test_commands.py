@@ -123,6 +123,7 @@ WRONG = [
     (("run", "--target", "nowhere"), "--target: expected builtin, module:attribute"),
     (("run", "--target", "nowhere:run"), "--target nowhere:run: .*nowhere"),
     (("run", "--report-dir", "taken/sub"), "--report-dir taken/sub: cannot write there"),
+    (("run", "--report-dir", ""), "--report-dir"),
     (("report", "missing.json"), "missing.json"),
     (("report", "taken"), "taken"),
     (("report",), "Missing argument"),
@@ -206,6 +207,14 @@ def test_a_run_that_does_not_end_is_invalid_and_written() -> None:
     assert "run timeout" in done.stdout
     (path,) = Path("reports").glob("*.json")
     assert read_report(path).document["outcomes"]["cancelled"] == 10
+
+
+def test_what_json_prints_can_be_shown_again() -> None:
+    done = harness("run", "--clock", "virtual", "--json")
+    Path("all.json").write_text(done.stdout, encoding="utf-8")
+    again = harness("report", "all.json")
+    assert again.exit_code == ExitCode.HELD
+    assert "8 of 8 scenarios hold their baseline" in again.stdout
 
 
 def test_output_can_be_cut_off_by_a_pager() -> None:
