@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from harness.measure import estimates
+from harness.measure.gauges import sampling_doubt
 from harness.measure.machine import Machine
 from harness.measure.summary import Estimate, ResourceMetrics
 from harness.measure.trend import theil_sen
@@ -48,7 +49,8 @@ def resource_metrics(load: Load, machines: Sequence[Machine]) -> ResourceMetrics
 
 def _between_samples(machines: Sequence[Machine]) -> str | None:
     rates = [machine.rate_hz for machine in machines if machine.peak_is_sampled]
-    return f"sampled at {min(rates):.2g} Hz: a peak between samples is not seen" if rates else None
+    # a rate of 0 is that of samples which all bear one time: of one, as a rule
+    return sampling_doubt(1 if min(rates) <= 0 else 2, min(rates)) if rates else None
 
 
 def _spread(machines: Sequence[Machine], missing: str) -> Estimate:

@@ -7,18 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.measure.record import Floats, Run
-from harness.measure.timeline import InFlight
 
 
 @dataclass(frozen=True, slots=True)
 class PoolSamples:
-    """Samples of one run; all arrays of shape (k,), k at least 1, None where the target has no such gauge."""
+    """Samples of one run; all arrays of shape (k,), k at least 1, None where the target has no such gauge.
+
+    What no pool can show (a negative number, infinity) is NaN in them, and `impossible` counts it.
+    """
 
     t_s: Floats
     held_s: Floats
     depth: Floats | None
     busy: Floats | None
     size: Floats | None
+    impossible: int = 0
 
     @property
     def rate_hz(self) -> float:
@@ -54,14 +57,15 @@ class PoolSamples:
         """Time-weighted mean queue depth."""
         return self._weighted(self.depth)
 
-    def fewest_waiting(self, flights: InFlight) -> float | None:
-        """The smallest number of workflows in flight at a sample that shows a waiter; None where none does."""
-        if self.depth is None:
+    def demand_with_waiters(self) -> float | None:
+        """The smallest number of busy agents and waiters at a sample that shows a waiter; None where none does."""
+        if self.depth is None or self.busy is None:
             return None
-        at = self.t_s[self.depth > 0]
-        came = np.searchsorted(flights.started_s, at, side="right")
-        left = np.searchsorted(flights.finished_s, at, side="right")
-        return float((came - left).min()) if len(at) else None
+        return _smallest((self.busy + self.depth)[self.depth > 0])
+
+    def shows_waiters(self) -> bool:
+        """Whether some sample shows a waiter."""
+        return self.depth is not None and bool((self.depth > 0).any())
 
     def _utilization(self) -> Floats | None:
         if self.busy is None or self.size is None:
@@ -82,14 +86,34 @@ def pool_samples(run: Run) -> PoolSamples | None:
 
     `queue_depth` is taken for the queue, `waiters` where it is missing.
     """
-    values = run.gauges.values
-    depth = values.get("queue_depth", values.get("waiters"))
-    busy, size = values.get("agents_busy"), values.get("pool_size")
-    if not len(run.gauges.t_s) or (depth is None and busy is None):
+    shown = run.gauges.values
+    if not len(run.gauges.t_s) or not {"queue_depth", "waiters", "agents_busy"} & shown.keys():
         return None
+    depth, depth_lost = _possible(shown.get("queue_depth", shown.get("waiters")))
+    busy, busy_lost = _possible(shown.get("agents_busy"))
+    size, size_lost = _possible(shown.get("pool_size"))
     times = run.gauges.t_s
     held = np.diff(np.append(times, max(run.ended_s, float(times[-1]))))
-    return PoolSamples(times, held, depth, busy, size)
+    return PoolSamples(times, held, depth, busy, size, depth_lost + busy_lost + size_lost)
+
+
+def sampling_doubt(samples: int, rate_hz: float) -> str:
+    """How `samples` in a run, taken at `rate_hz`, may mislead about a peak."""
+    if samples < 2:
+        return "one sample only: a peak before or after it is not seen"
+    return f"sampled at {rate_hz:.2g} Hz: a peak between samples is not seen"
+
+
+def _possible(values: Floats | None) -> tuple[Floats | None, int]:
+    """`values` with NaN for what cannot be a count, and how many such there were."""
+    if values is None:
+        return None, 0
+    impossible = np.isinf(values) | (values < 0)
+    return np.where(impossible, np.nan, values), int(np.count_nonzero(impossible))
+
+
+def _smallest(values: Floats) -> float | None:
+    return None if np.isnan(values).all() else float(np.nanmin(values))
 
 
 def _largest(values: Floats | None) -> float | None:

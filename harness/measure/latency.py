@@ -16,8 +16,8 @@ import numpy as np
 
 from harness.measure import estimates
 from harness.measure.agents import AgentAttempts
-from harness.measure.percentiles import percentile
 from harness.measure.record import Flags, Floats, Outcome, Run
+from harness.measure.replicated import percentiles_of_runs
 from harness.measure.summary import Estimate, LatencyMetrics
 
 NOT_ON_TARGET = "not observable on this target"
@@ -42,8 +42,13 @@ def carried_out(run: Run) -> Flags:
 
 def latencies(run: Run) -> Floats:
     """Finished - due of the carried-out workflows, ascending, seconds."""
+    return np.sort(_in_turn(run))
+
+
+def _in_turn(run: Run) -> Floats:
+    """The same in the order in which the workflows came."""
     chosen = carried_out(run)
-    return np.sort(run.workflows.finished_s[chosen] - run.workflows.due_s[chosen])
+    return np.asarray(run.workflows.finished_s[chosen] - run.workflows.due_s[chosen])
 
 
 def latency_metrics(
@@ -54,11 +59,12 @@ def latency_metrics(
     average = estimates.mean((float(x.mean()) if len(x) else None for x in ordered), NONE_CARRIED_OUT)
     parts = [_parts(run, of) for run, of in zip(runs, attempts, strict=True)] if observable else []
     missing = NONE_CARRIED_OUT if observable else NOT_ON_TARGET
+    p50, p95, p99 = percentiles_of_runs([_in_turn(run) for run in runs], pooled, (0.50, 0.95, 0.99))
     return LatencyMetrics(
         samples=len(pooled),
-        p50=percentile(pooled, 0.50),
-        p95=percentile(pooled, 0.95),
-        p99=percentile(pooled, 0.99),
+        p50=p50,
+        p95=p95,
+        p99=p99,
         mean=average,
         max=Estimate(float(pooled[-1])) if len(pooled) else Estimate(None, doubt=NONE_CARRIED_OUT),
         lag=_lag(runs, average.value),

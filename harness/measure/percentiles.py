@@ -8,7 +8,8 @@ The interval runs from one order statistic to another. The number of values belo
 so x[l] lies above the quantile with probability P(B <= l - 1) and x[u] below it with probability P(B >= u)
 (H. A. David and H. N. Nagaraja, "Order Statistics", 3rd ed., 2003, section 7.1). Both tails are summed exactly. For a
 distribution with jumps the interval covers at least as often. It takes the values as independent: workflows that share
-a queue are not, so verdicts between commits compare replications (DESIGN, section 8), never this interval.
+a queue are not, so `replicated` widens it where the data say so, and verdicts between commits compare replications
+(DESIGN, section 8), never this interval.
 """
 
 from __future__ import annotations

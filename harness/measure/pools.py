@@ -13,11 +13,11 @@ import numpy as np
 
 from harness.measure import estimates
 from harness.measure.agents import AgentAttempts, agent_pools
-from harness.measure.gauges import PoolSamples, pool_samples
+from harness.measure.gauges import PoolSamples, pool_samples, sampling_doubt
 from harness.measure.latency import NOT_ON_TARGET
 from harness.measure.record import Flags, Floats, Ints, Outcome, Run
 from harness.measure.summary import Estimate, PoolMetrics
-from harness.measure.timeline import in_flight, seconds_at_or_above
+from harness.measure.timeline import ascending, seconds_at_or_above
 from harness.scenario.model import Scenario
 
 _NO_TIME = "the run took no time"
@@ -49,7 +49,7 @@ def pool_metrics(
         return tuple(_exact(pool, runs, attempts) for pool in agent_pools(scenario, runs[0]))
     sampled = [samples for run in runs if (samples := pool_samples(run)) is not None]
     if sampled:
-        return (_sampled(scenario, runs, sampled),)
+        return (_sampled(scenario, sampled),)
     return tuple(_unseen(pool.name) for pool in scenario.pools)
 
 
@@ -116,7 +116,7 @@ def _of_run(run: Run, attempts: AgentAttempts, pool: int) -> _Pool:
         drops=float(seen.rejected.sum()),
         overcommit=float((seen.busy[seen.granted] > size).sum()),
         overflow=0.0 if queue is None else float((seen.depth[~seen.rejected] > queue).sum()),
-        exhausted_at=_exhausted_at(run, seen, size),
+        exhausted_at=_exhausted_at(seen, size),
     )
 
 
@@ -126,26 +126,30 @@ def _saturated_s(seen: _Requests, size: int) -> float:
     return seconds_at_or_above(seen.left_s[seen.granted], seen.ended_s[seen.granted], size)
 
 
-def _exhausted_at(run: Run, seen: _Requests, size: int) -> float | None:
-    """The smallest number in flight at which one had to wait or was rejected, itself counted; None: never.
+def _exhausted_at(seen: _Requests, size: int) -> float | None:
+    """The smallest demand on the pool at which one had to wait or was rejected, itself counted; None: never.
 
-    Counted from starts and ends, and never below those the pool itself showed at that instant (agents busy, waiters and
-    the one that asked): at equal times the order of ends and requests is not in the columns, the pool's state is.
+    Demand is agents busy and all who wait: those of its workflows that are elsewhere (in a backoff, at another pool)
+    do not press on it. A pool that keeps its promise has the demand `size` + 1 then, one that makes its workflows wait
+    with agents idle has less. At equal times the order of ends and requests is not in the columns: an agent given back
+    at the very instant counts as busy, and no more than the pool ever had.
     """
     turned = np.flatnonzero(seen.rejected | ((seen.depth > 0) & (seen.left_s > seen.requested_s)))
     if not len(turned):
         return None
-    counted = in_flight(run.workflows).at(seen.requested_s[turned], seen.workflow[turned])
-    depth, busy = seen.depth[turned], seen.busy[turned]
-    shown = np.where(seen.rejected[turned], busy + depth + 1, size + depth)
-    return float(np.maximum(counted, shown).min())
+    at, granted = seen.requested_s[turned], seen.granted
+    came = np.searchsorted(ascending(seen.left_s[granted]), at, side="right")
+    gone = np.searchsorted(ascending(seen.ended_s[granted]), at, side="left")
+    busy = np.minimum(came - gone, max(size, int(seen.busy.max())))
+    rejected = seen.rejected[turned]
+    waiting = seen.depth[turned] + rejected  # the depth that a rejected one found is without itself
+    return float((np.where(rejected, seen.busy[turned], busy) + waiting).min())
 
 
 # long: one line for each field of the record
-def _sampled(scenario: Scenario, runs: Sequence[Run], sampled: Sequence[PoolSamples]) -> PoolMetrics:
+def _sampled(scenario: Scenario, sampled: Sequence[PoolSamples]) -> PoolMetrics:
     """The target's one pool, over the samples of its gauges; what only requests could show is not observable."""
-    rate = min(samples.rate_hz for samples in sampled)
-    doubt = f"sampled at {rate:.2g} Hz: a peak between samples is not seen"
+    doubt = _sampled_doubt(sampled)
     unseen = Estimate(None, doubt=NOT_ON_TARGET)
 
     def peak(figure: Callable[[PoolSamples], float | None]) -> Estimate:
@@ -154,8 +158,6 @@ def _sampled(scenario: Scenario, runs: Sequence[Run], sampled: Sequence[PoolSamp
     def average(figure: Callable[[PoolSamples], float | None]) -> Estimate:
         return estimates.mean(map(figure, sampled), NOT_ON_TARGET, doubt)
 
-    fewest = [samples.fewest_waiting(in_flight(run.workflows)) for run in runs if (samples := pool_samples(run))]
-    waiters_seen = any(samples.depth is not None for samples in sampled)
     return PoolMetrics(
         name=scenario.pools[0].name if len(scenario.pools) == 1 else "target",
         size=sampled[-1].last_size,
@@ -169,8 +171,26 @@ def _sampled(scenario: Scenario, runs: Sequence[Run], sampled: Sequence[PoolSamp
         drops=unseen,
         overcommit=unseen,
         overflow=unseen,
-        exhausted_at=estimates.smallest(fewest, _NEVER if waiters_seen else NOT_ON_TARGET, doubt),
+        exhausted_at=_sampled_exhaustion(sampled, doubt),
     )
+
+
+def _sampled_doubt(sampled: Sequence[PoolSamples]) -> str:
+    said = sampling_doubt(min(len(samples.t_s) for samples in sampled), min(samples.rate_hz for samples in sampled))
+    impossible = sum(samples.impossible for samples in sampled)
+    if not impossible:
+        return said
+    verb = "values were" if impossible > 1 else "value was"
+    return f"{said}; {impossible} {verb} negative or infinite and left out"
+
+
+def _sampled_exhaustion(sampled: Sequence[PoolSamples], doubt: str) -> Estimate:
+    missing = NOT_ON_TARGET
+    if any(samples.shows_waiters() for samples in sampled):
+        missing = "waiters were seen, but not how many agents were busy then"
+    elif any(samples.max_depth() is not None for samples in sampled):
+        missing = _NEVER
+    return estimates.smallest((samples.demand_with_waiters() for samples in sampled), missing, doubt)
 
 
 def _unseen(name: str) -> PoolMetrics:

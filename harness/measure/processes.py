@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import sys
 from collections.abc import Callable
 
+import numpy as np
 import psutil
+
+from harness.measure.record import Floats
 
 FIGURES = ("rss_b", "rss_peak_b", "uss_b", "cpu_share", "cpu_cores", "fds", "threads")
 """The columns that `ProcessTree.sample` fills."""
+_NOTHING = (0.0, 0.0)
 _SHORTEST_S = 0.02
 """CPU time over less than this says more about the scheduler than about the load."""
 
@@ -36,7 +41,9 @@ class ProcessTree:
         self._children: dict[int, psutil.Process] = {}
         self._had_children = False
         self._pids: frozenset[int] = frozenset()
-        self._child_cpu_s: dict[int, float] = {}
+        self._known_cpu_s: dict[psutil.Process, tuple[float, float]] = {}
+        self._reaped_s = 0.0
+        self._owed_s = 0.0
         self._used_s = math.nan
         self._at_s = math.nan
         self._mark_at_start_b = math.nan
@@ -65,7 +72,9 @@ class ProcessTree:
         except Exception as error:  # whatever the system refuses must not end the run
             self._doubt("child processes", error)
             return
-        self._children = {pid: self._children.get(pid, child) for pid, child in found.items()}
+        # the number of a process that ended may have been given to another one since
+        known = {pid: child for pid, child in self._children.items() if found.get(pid) == child}
+        self._children = found | known
         self._had_children = self._had_children or bool(found)
 
     def _sum(self, what: str, read: Callable[[psutil.Process], float]) -> float:
@@ -81,31 +90,49 @@ class ProcessTree:
         for child in tuple(self._children.values()):
             try:
                 total += read(child)
-            except (psutil.NoSuchProcess, psutil.ZombieProcess):
+            except psutil.ZombieProcess:
+                continue  # it ended and holds nothing, but nobody has been handed its CPU time yet
+            except psutil.NoSuchProcess:
                 self._children.pop(child.pid, None)
         return total
 
     def _cpu_cores(self, now_s: float) -> float:
-        """Mean number of cores in use since the last sample; NaN for the first one and right after another."""
+        """Mean number of cores in use since the last sample; NaN for the first one and right after another.
+
+        What a child used before it was first seen, or all of what one used that was never seen, comes with the sample
+        that shows it: it may look like more cores than there are (`spread_back`).
+        """
         elapsed = now_s - self._at_s
         if elapsed < _SHORTEST_S:
             return math.nan
         before, self._used_s, self._at_s = self._used_s, self._cpu_clock(), now_s
         try:
-            used = self._used_s - before + self._sum_children(self._child_used_s)
+            used = self._used_s - before + (self._descendants_used_s() if self._include_children else 0.0)
         except Exception as error:  # whatever the system refuses must not end the run
             self._doubt("CPU time of children", error)
             return math.nan
-        # a child's CPU time comes in ticks of 10 ms, which may look like more than there is
-        return min(used / elapsed, float(usable_cores()))
+        return used / elapsed
 
-    def _child_used_s(self, child: psutil.Process) -> float:
-        """CPU seconds of a child since it was last seen."""
-        times = child.cpu_times()
-        total = times.user + times.system
-        before = self._child_cpu_s.get(child.pid, total)
-        self._child_cpu_s[child.pid] = total
-        return float(max(0.0, total - before))
+    def _descendants_used_s(self) -> float:
+        """CPU seconds of all descendants since the last call, also of those that came and went in between.
+
+        Who reaps a child is handed the CPU time of its whole life: what was counted while it lived is taken off that.
+        Children known at the first call count from there, all others from their birth.
+        """
+        before, known = self._known_cpu_s, {}
+        earlier_s, reaped_s = self._reaped_s, _reaped_cpu_s()
+        for child in tuple(self._children.values()):
+            with contextlib.suppress(psutil.NoSuchProcess):  # gone, or a zombie that some systems do not look into
+                known[child] = _cpu_seconds(child)
+        self._known_cpu_s, self._reaped_s = known, reaped_s
+        living = math.fsum(max(0.0, own - before.get(child, _NOTHING)[0]) for child, (own, _) in known.items())
+        handed = reaped_s - earlier_s
+        handed += math.fsum(reaped - before.get(child, _NOTHING)[1] for child, (_, reaped) in known.items())
+        gone = math.fsum(sum(before[child]) for child in before.keys() - known.keys())
+        taken_off = gone + self._owed_s
+        # one that was reaped while we looked is handed over by the next look; what never is, an orphan's, is let go
+        self._owed_s = max(0.0, gone - handed)
+        return living + max(0.0, handed - taken_off)
 
     def _peak_b(self) -> float:
         """True peak since the first sample: the kernel's high-water mark where it has risen since; NaN otherwise."""
@@ -118,6 +145,40 @@ class ProcessTree:
         text = f"{what}: not observable here ({type(error).__name__}: {error})"
         if text not in self.doubts:
             self.doubts.append(text)
+
+
+def spread_back(times_s: Floats, cores: Floats, most: float) -> Floats:
+    """`cores`, each since the value before it (NaN: none), with what exceeds `most` moved to the time before.
+
+    CPU time of a child comes in ticks of 10 ms and, where the child was seen late, in one piece: it was used earlier.
+    """
+    spread = cores.copy()
+    seen = np.flatnonzero(~np.isnan(cores))
+    # each of them reaches back to the one before; a first sample has no figure but begins the time of the next
+    begins = np.concatenate((np.maximum(seen[:1] - 1, 0), seen[:-1]))
+    surplus_s = 0.0
+    for row, begin in zip(seen[::-1], begins[::-1], strict=True):
+        length = float(times_s[row] - times_s[begin])
+        used_s = float(cores[row]) * length + surplus_s
+        surplus_s = max(0.0, used_s - most * length)
+        spread[row] = min(used_s / length, most) if length > 0 else min(float(cores[row]), most)
+    return spread
+
+
+def _cpu_seconds(child: psutil.Process) -> tuple[float, float]:
+    """CPU seconds of `child` itself, and of those that it has reaped."""
+    times = child.cpu_times()
+    return times.user + times.system, getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+
+
+def _reaped_cpu_s() -> float:
+    """CPU seconds of children that this process has waited for, and of theirs; 0 where the system does not tell."""
+    if sys.platform == "win32":
+        return 0.0
+    import resource  # noqa: PLC0415 - there is none on Windows
+
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _descriptors(process: psutil.Process) -> float:

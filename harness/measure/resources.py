@@ -18,7 +18,7 @@ from types import TracebackType
 import numpy as np
 
 from harness.measure.heartbeat import Heartbeat
-from harness.measure.processes import FIGURES, ProcessTree
+from harness.measure.processes import FIGURES, ProcessTree, spread_back, usable_cores
 from harness.measure.record import Series, empty_series
 
 INTERVAL_S = 0.1
@@ -69,7 +69,8 @@ class ResourceMonitor:
 
     - `rss_b`, `cpu_cores`, `cpu_share`, `fds`, `threads` sum over the process and, with `include_children`, all its
       descendants. `cpu_*` are means since the last sample; `cpu_share` is of the cores this process may run on. A child
-      counts from the first time it is seen, at most a second after its birth.
+      counts with its memory and descriptors from the first time it is seen, at most a second after its birth, and with
+      all its CPU time, also if it was never seen: what was used before it shows is moved to the samples before.
     - `uss_b` is measured once a second (less often where that is slow), NaN in between.
     - `rss_peak_b` is the true peak of a process without children, from the kernel's high-water mark, once the mark has
       risen since the start; NaN before that, and where the system has none. The mark cannot be reset without taking it
@@ -100,6 +101,7 @@ class ResourceMonitor:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._times: list[float] = []
+        self._real_s: list[float] = []
         self._rows: list[dict[str, float]] = []
         self._slow_from_s = -math.inf
         self._begun_s = math.nan
@@ -178,6 +180,7 @@ class ResourceMonitor:
                 row["loop_lag_s"], row["tasks"] = self._heart.worst_lag_s(), self._heart.tasks()
             now_s = self._now()
             self._times.append(now_s)
+            self._real_s.append(began_s)
             self._rows.append(row)
             return now_s
 
@@ -186,4 +189,8 @@ class ResourceMonitor:
             return empty_series()
         names = (*FIGURES, "gc_collections", "gc_pause_s", *(("loop_lag_s", "tasks") if self._heart else ()))
         columns = {name: np.array([row[name] for row in self._rows], dtype=np.float64) for name in names}
+        # by real seconds: the clock of the run may have stood still or jumped meanwhile
+        real_s = np.array(self._real_s, dtype=np.float64)
+        columns["cpu_cores"] = spread_back(real_s, columns["cpu_cores"], float(usable_cores()))
+        columns["cpu_share"] = columns["cpu_cores"] / usable_cores()
         return Series(np.array(self._times, dtype=np.float64), columns)

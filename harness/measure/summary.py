@@ -59,8 +59,9 @@ class PoolMetrics:
     """One agent pool. Shares in [0, 1]; `max_depth`, `drops`, `overcommit`, `overflow`, `exhausted_at` are counts.
 
     `overcommit` counts grants beyond the pool's size and `overflow` requests queued beyond its capacity: both must be
-    0. `exhausted_at` is the smallest number of workflows in flight at which one had to wait for an agent or was
-    rejected (None with a doubt: never).
+    0. `exhausted_at` is the smallest demand on this pool (agents busy and all who wait) at which one had to wait
+    for an agent or was rejected, itself counted: `size` + 1 in a pool that lets nobody wait while an agent is idle.
+    None with a doubt: never. Workflows in flight that are elsewhere (in a backoff, at another pool) are not in it.
     """
 
     name: str

@@ -50,31 +50,21 @@ class InFlight:
     started_s: Floats
     finished_s: Floats
     instant_s: Floats
-    position: Ints
     instants_before: Ints
-    start_of: Floats
 
     def largest(self) -> int:
         """The largest number in flight, which is reached at a start."""
-        here = np.arange(len(self.started_s))
-        left = self._left(self.started_s) + self._came_and_went(self.started_s, here)
-        return int((here + 1 - left).max(initial=0))
-
-    def at(self, time_s: Floats, workflow: Ints) -> Ints:
-        """How many are in flight, itself counted, when `workflow` asks at `time_s`; both of shape (m,)."""
-        at_start = self.start_of[workflow] == time_s
-        here = self.position[workflow]
-        came = np.where(at_start, here + 1, np.searchsorted(self.started_s, time_s, side="left"))
-        return np.asarray(came - self._left(time_s) - np.where(at_start, self._came_and_went(time_s, here), 0))
+        left = self._left(self.started_s) + self._came_and_went()
+        return int((np.arange(1, len(self.started_s) + 1) - left).max(initial=0))
 
     def _left(self, time_s: Floats) -> Ints:
         """Finished by `time_s`, without those that started at that very instant."""
         return np.asarray(np.searchsorted(self.finished_s, time_s, side="right") - _equal(self.instant_s, time_s))
 
-    def _came_and_went(self, time_s: Floats, position: Ints) -> Ints:
-        """Those before `position` that started and ended at `time_s`."""
-        first = np.searchsorted(self.started_s, time_s, side="left")
-        return np.asarray(self.instants_before[position] - self.instants_before[first])
+    def _came_and_went(self) -> Ints:
+        """Those before each that started and ended at the instant of its start."""
+        first = np.searchsorted(self.started_s, self.started_s, side="left")
+        return np.asarray(self.instants_before[:-1] - self.instants_before[first])
 
 
 def in_flight(workflows: WorkflowColumns) -> InFlight:
@@ -82,16 +72,12 @@ def in_flight(workflows: WorkflowColumns) -> InFlight:
     started, finished = workflows.started_s, workflows.finished_s
     flown = np.flatnonzero(~np.isnan(started))
     order = flown[np.argsort(started[flown], kind="stable")]
-    position = np.full(len(started), -1, dtype=np.int64)
-    position[order] = np.arange(len(order))
     instant = started[order] == finished[order]
     return InFlight(
         started_s=started[order],
         finished_s=np.sort(finished[order]),  # NaN sorts last: it has not finished by any time
         instant_s=started[order][instant],
-        position=position,
         instants_before=np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(instant))),
-        start_of=started,
     )
 
 

@@ -46,7 +46,7 @@ class Flight:
     granted_s: float = math.nan
     depth: int = 0
     busy: int = 0
-    in_flight_as_asked: int = 0
+    demand_as_asked: int = 0
     turn: int = 0
     finished_s: float = math.nan
     outcome: Outcome = Outcome.CANCELLED
@@ -100,7 +100,7 @@ class Replay:
 
     def ask(self, flight: Flight) -> None:
         flight.asked_s, flight.granted_s, flight.depth, flight.busy = self.now_s, math.nan, 0, 0
-        flight.in_flight_as_asked = self.alive
+        flight.demand_as_asked = self.busy + len(self.queue) + 1
         flight.turn += 1
         if self.busy < self.pool.size:
             self.grant(flight)
@@ -108,7 +108,7 @@ class Replay:
             flight.depth, flight.busy = len(self.queue), self.busy
             self.truth.drops += 1
             self.truth.max_depth = max(self.truth.max_depth, len(self.queue))
-            self.truth.exhausted_at = min(self.truth.exhausted_at, self.alive)
+            self.truth.exhausted_at = min(self.truth.exhausted_at, flight.demand_as_asked)
             self.write(flight, Outcome.REJECTED)
             self.end(flight, Outcome.REJECTED)
         else:
@@ -130,7 +130,7 @@ class Replay:
         self.truth.waited_s += waited
         self.truth.max_wait_s = max(self.truth.max_wait_s, waited)
         if waited > 0:
-            self.truth.exhausted_at = min(self.truth.exhausted_at, flight.in_flight_as_asked)
+            self.truth.exhausted_at = min(self.truth.exhausted_at, flight.demand_as_asked)
 
     def give_back(self, flight: Flight) -> None:
         self.truth.served_s += self.now_s - flight.granted_s

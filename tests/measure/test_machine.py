@@ -76,6 +76,11 @@ def test_without_samples_nothing_is_made_up() -> None:
     assert measured.memory_peaks_b == measured.cpu_peaks == ()
 
 
+def test_a_single_sample_has_no_rate() -> None:
+    seen = sampled(ClosedLoad(1, workflows=1), one_run(series([0.0], rss_b=[100])))
+    assert seen.memory_peak_b.doubt == "one sample only: a peak before or after it is not seen"
+
+
 def test_a_column_of_nan_is_not_observable() -> None:
     seen = sampled(ClosedLoad(1, workflows=1), one_run(series([0.0, 1.0], rss_b=[NAN, NAN], fds=[3, NAN])))
     assert (seen.memory_peak_b.value, seen.memory_unreturned_b.value, seen.fds_max.value) == (None, None, 3)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import dataclasses
 import math
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.measure.metrics import PoolMetrics, summarise
+from harness.measure.metrics import Estimate, PoolMetrics, summarise
 from harness.measure.record import Outcome, Run
-from harness.measure.timeline import in_flight
 from harness.scenario.model import BurstLoad, Pool, Scenario, Step
 from tests.measure.made_runs import NAN, attempts, run, scenario, series, workflows
 from tests.measure.pool_replay import Flight, Replay
@@ -92,7 +90,7 @@ def test_the_exhaustion_point_of_a_burst(count: int, queue: int, exhausted_at: i
         assert seen.exhausted_at.doubt == "never: no workflow waited or was rejected"
 
 
-def test_the_exhaustion_point_counts_all_in_flight_not_only_those_at_the_pool() -> None:
+def test_the_exhaustion_point_counts_those_at_the_pool_not_all_in_flight() -> None:
     """Two pools: of three in flight one works elsewhere, one holds the only solver, and the third must wait."""
     rows = [
         {"workflow": 0, "pool": 0, "requested_s": 0, "granted_s": 0, "released_s": 9, "busy": 1},
@@ -108,7 +106,30 @@ def test_the_exhaustion_point_counts_all_in_flight_not_only_those_at_the_pool() 
         pool_queues=(5, 5),
     )
     agents, solvers = summarise(of, [made]).pools
-    assert (agents.exhausted_at.value, solvers.exhausted_at.value) == (None, 3)
+    assert (agents.exhausted_at.value, solvers.exhausted_at.value) == (None, 2)
+
+
+def test_workflows_in_a_backoff_do_not_press_on_the_pool() -> None:
+    """Ten failed at once and are backing off when one must wait for the only agent."""
+    failed = [
+        {"workflow": k, "requested_s": k, "granted_s": k, "released_s": k + 1, "busy": 1, "ended": Outcome.FAILED}
+        for k in range(10)
+    ]
+    held = {"workflow": 10, "requested_s": 20, "granted_s": 20, "released_s": 30, "busy": 1}
+    waited = {"workflow": 11, "requested_s": 21, "granted_s": 30, "released_s": 31, "busy": 1, "depth": 1}
+    columns = workflows([(k, k, 90, OK) for k in range(10)] + [(20, 20, 30, OK), (21, 21, 31, OK)])
+    seen = only_pool(scenario(), run(columns, attempts([*failed, held, waited]), ended_s=90))
+    assert seen.exhausted_at.value == 2
+
+
+def test_a_pool_that_makes_wait_with_agents_idle_gives_out_below_its_size() -> None:
+    rows = [
+        {"workflow": 0, "requested_s": 0, "granted_s": 0, "released_s": 5, "busy": 1},
+        {"workflow": 1, "requested_s": 1, "granted_s": 5, "released_s": 6, "busy": 1, "depth": 1},
+    ]
+    pool = Pool("agents", 4, 5)
+    columns = workflows([(0, 0, 5, OK), (1, 1, 6, OK)])
+    assert only_pool(scenario(pools=[pool]), run(columns, attempts(rows), pool=pool)).exhausted_at.value == 2
 
 
 def test_the_exhaustion_point_is_never_below_what_the_pool_showed() -> None:
@@ -130,11 +151,6 @@ def test_a_waiter_served_at_the_same_instant_did_not_wait() -> None:
     ]
     seen = only_pool(scenario(), run(workflows([(0, 0, 1, OK), (1, 1, 2, OK)]), attempts(rows)))
     assert (seen.exhausted_at.value, seen.max_depth.value) == (None, 1)
-
-
-def test_who_arrives_at_the_instant_of_a_later_request_comes_after_it() -> None:
-    flights = in_flight(workflows([(0, 0, 5, OK), (1, 1, 5, OK), (2, 2, 5, OK), (2, 2, 2, OK), (2, 2, 5, OK)]))
-    assert flights.at(np.array([2.0, 2.0, 2.0, 2.0, 3.0]), np.array([0, 1, 2, 4, 0])).tolist() == [2, 2, 3, 4, 4]
 
 
 def test_a_broken_orchestrator_shows_overcommit_and_overflow() -> None:
@@ -215,3 +231,33 @@ def test_gauges_that_know_only_the_waiters() -> None:
     gauges = series([0.0, 1.0], waiters=[3, 0])
     (pool,) = summarise(scenario(), [run(workflows([(0, 0, 2, OK)]), gauges=gauges, ended_s=2)]).pools
     assert (pool.max_depth.value, pool.max_utilization.value, pool.size) == (3, None, None)
+    (pool,) = summarise(scenario(), [run(workflows([(0, 0, 2, OK)]), gauges=gauges, ended_s=2)]).pools
+    assert pool.exhausted_at == Estimate(None, doubt="waiters were seen, but not how many agents were busy then")
+
+
+def test_gauges_show_the_demand_when_one_waits() -> None:
+    gauges = series([0.0, 1.0], queue_depth=[1, 3], agents_busy=[4, 4], pool_size=[4, 4])
+    columns = workflows([(0, 0, 2, OK)] * 20)  # most of them are elsewhere
+    (pool,) = summarise(scenario(), [run(columns, gauges=gauges, ended_s=2)]).pools
+    assert pool.exhausted_at.value == 5
+
+
+@pytest.mark.parametrize("wrong", [math.inf, -math.inf, -3.0])
+def test_gauges_that_show_what_cannot_be_are_left_out_and_said(wrong: float) -> None:
+    gauges = series([0.0, 1.0, 2.0], queue_depth=[0, wrong, 2], agents_busy=[1, wrong, 1], pool_size=[2, 2, wrong])
+    (pool,) = summarise(scenario(), [run(workflows([(0, 0, 3, OK)]), gauges=gauges, ended_s=3)]).pools
+    assert (pool.max_depth.value, pool.avg_depth.value, pool.max_utilization.value, pool.size) == (2, 1, 0.5, 2)
+    said = "sampled at 1 Hz: a peak between samples is not seen; 3 values were negative or infinite and left out"
+    assert pool.max_depth.doubt == pool.avg_utilization.doubt == said
+
+
+def test_a_gauge_that_shows_nothing_else_has_no_figure() -> None:
+    gauges = series([0.0, 1.0], queue_depth=[-1, -1])
+    (pool,) = summarise(scenario(), [run(workflows([(0, 0, 2, OK)]), gauges=gauges, ended_s=2)]).pools
+    assert (pool.max_depth.value, pool.exhausted_at.value) == (None, None)
+
+
+def test_one_sample_has_no_rate() -> None:
+    gauges = series([0.0], queue_depth=[3])
+    (pool,) = summarise(scenario(), [run(workflows([(0, 0, 2, OK)]), gauges=gauges, ended_s=2)]).pools
+    assert pool.max_depth.doubt == "one sample only: a peak before or after it is not seen"

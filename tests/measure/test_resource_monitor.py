@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from harness.measure.heartbeat import Heartbeat
-from harness.measure.processes import ProcessTree
+from harness.measure.processes import ProcessTree, spread_back
 from harness.measure.record import Series
 from harness.measure.resources import ResourceMonitor
 
@@ -130,6 +130,65 @@ def test_a_child_counts_with_its_memory_descriptors_and_cpu() -> None:
     assert own.values["rss_b"].max() - own.values["rss_b"][0] < 32 * MIB
     assert np.nanmax(both.values["cpu_cores"]) >= 0.4
     assert np.isnan(both.values["rss_peak_b"]).all() or np.isnan(both.values["rss_peak_b"][-1])
+
+
+def cpu_seconds(series: Series) -> float:
+    """All CPU time that the samples of `series` show."""
+    return float(
+        (series.values["cpu_cores"][1:] * np.diff(series.t_s))[~np.isnan(series.values["cpu_cores"][1:])].sum()
+    )
+
+
+BURN = "import time\nwhile time.process_time() < {}: pass"
+
+
+def reaped_cpu_s() -> float:
+    resource = pytest.importorskip("resource")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return float(used.ru_utime + used.ru_stime)
+
+
+def test_the_cpu_time_of_short_lived_children_is_counted() -> None:
+    """Most of them come and go between two looks at the list of children, which are a second apart."""
+    before = reaped_cpu_s()
+
+    def work() -> None:
+        for _ in range(6):
+            subprocess.run([sys.executable, "-c", BURN.format(0.3)], check=True)
+
+    own_s = time.process_time()
+    seen = cpu_seconds(watch(work))
+    true = reaped_cpu_s() - before + time.process_time() - own_s
+    assert true >= 1.8
+    assert seen == pytest.approx(true, rel=0.15)
+
+
+def test_a_child_that_is_seen_and_then_reaped_counts_once() -> None:
+    before = reaped_cpu_s()
+    child = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {BURN.format(1.3)!r}])\n" + BURN.format(0.5)
+    own_s = time.process_time()
+    seen = cpu_seconds(watch(lambda: subprocess.run([sys.executable, "-c", child], check=True)))
+    true = reaped_cpu_s() - before + time.process_time() - own_s
+    assert true >= 1.8
+    assert seen == pytest.approx(true, rel=0.15)
+
+
+def test_what_a_child_used_before_the_run_is_not_counted() -> None:
+    code = BURN.format(0.8) + "\nprint(flush=True)\ninput()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        seen = cpu_seconds(watch(lambda: child.communicate(b"\n")))
+    assert seen < 0.5
+
+
+def test_cpu_time_that_shows_late_is_moved_to_the_time_before() -> None:
+    times = np.array([0.0, 1.0, 2.0, 3.0, 4.0])
+    cores = np.array([np.nan, 0.5, 0.0, 5.0, 1.0])
+    assert spread_back(times, cores, 2.0)[1:].tolist() == [1.5, 2.0, 2.0, 1.0]
+    gap = spread_back(times, np.array([np.nan, 0.5, np.nan, 2.5, 1.0]), 2.0)
+    assert gap[[1, 3, 4]].tolist() == [1.5, 2.0, 1.0]
+    assert np.isnan(gap[[0, 2]]).all()
 
 
 def test_a_blocked_loop_shows_in_the_lag() -> None:
