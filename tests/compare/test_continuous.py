@@ -14,6 +14,8 @@ import pytest
 from harness.report.comparison import read_comparison
 from tests.compare.toy import TARGET, command, commit, git, harness, repository
 
+pytestmark = pytest.mark.slow
+
 VIRTUAL = ("--clock", "virtual", "--target", "flow.py:handle", "-f", "load.toml")
 
 

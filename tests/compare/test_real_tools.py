@@ -19,6 +19,8 @@ from harness.judge.metrics_form import Measured
 from tests.compare.made import command
 from tests.compare.toy import SCENARIOS, TARGET, commit, git
 
+pytestmark = pytest.mark.slow
+
 TESTS = """
 import flow
 
