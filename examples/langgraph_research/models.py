@@ -12,7 +12,6 @@ from statistics import NormalDist
 
 from langchain_core.runnables import RunnableConfig
 
-
 FIXED_WAIT_S = float(os.environ.get("RESEARCH_WAIT_S", "0"))
 """Seconds that every model takes, whatever its luck, where the environment says so: to compare clocks."""
 

@@ -15,9 +15,7 @@ from harness.assess import report_on
 from harness.bridges.pytest_options import LoadOptions, as_options
 from harness.bridges.rounds import Benchmark, MakespanTimer, Rounds
 from harness.bridges.seeds import write_seeds
-from harness.drive.adapters.callables import factory_for
 from harness.drive.clock import ClockName
-from harness.drive.target import Session, Target, TargetFactory
 from harness.errors import HarnessError
 from harness.execute import run
 from harness.judge.observed import rejections_seen

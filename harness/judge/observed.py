@@ -92,13 +92,19 @@ def _largest(pick: _PickInPool) -> _Extract:
 
 
 def _exhausted_at(scenario: Scenario, metrics: MultiAgentLoadMetrics) -> Observed:
-    """Where the first of the pools gave out; if none did though they were watched, it lies above what was in flight."""
+    """Where the first of the pools gave out; if none did though watched, it lies above what they were asked for."""
     pools = agent_pools(scenario, metrics)
     observed = _extreme(pools, lambda pool: pool.exhausted_at, min)
     watched = bool(pools) and all(pool.max_utilization.value is not None for pool in pools)
     if observed.estimate.value is None and watched:
-        return Observed(observed.estimate, observed.note, above=metrics.concurrent_workflows)
+        return Observed(observed.estimate, observed.note, above=_least_demand(pools, metrics.concurrent_workflows))
     return observed
+
+
+def _least_demand(pools: tuple[PoolMetrics, ...], in_flight: int) -> int:
+    """Busy agents at the peak of the pool that was asked for fewest: the point lies above, no more is known."""
+    peaks = (round(pool.size * (pool.max_utilization.value or 0)) for pool in pools if pool.size is not None)
+    return min((in_flight, *peaks))
 
 
 def _extreme(

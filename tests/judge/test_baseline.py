@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -250,7 +251,9 @@ def test_the_first_pool_to_give_out_is_the_exhaustion_point() -> None:
     ],
 )
 def test_a_pool_never_exhausted_is_judged_as_far_as_the_load_went(op: str, limit: float, verdict: str) -> None:
-    idle = metrics(pools=(pool(max_utilization=Estimate(0.5), exhausted_at=Estimate(None, doubt="never")),))
+    idle = metrics(
+        pools=(replace(pool(), size=20, max_utilization=Estimate(0.5), exhausted_at=Estimate(None, doubt="never")),)
+    )
     judged = judge("pool_exhausted_at", op, limit, idle)
     assert (judged.verdict, judged.observed) == (verdict, None)
     assert judged.reason == "agent pool's exhaustion point (in flight): not reached with up to 10 in flight"
