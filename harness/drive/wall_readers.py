@@ -9,6 +9,7 @@ anything by it. What cannot be seen: `datetime.now()` and other readers written 
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 import time
@@ -43,7 +44,8 @@ class WallReaders:
         self._patch = patch
         self._active = False
         self._counts: dict[tuple[CodeType, int, str], int] = {}
-        self._strangers: set[int] = set()
+        self._strangers: set[threading.Thread] = set()
+        self._collecting: set[CodeType] = set()
         self._before: set[ModuleType] = set()
         self._wrapped: dict[str, Callable[..., Any]] = {}
         self._began = {name: original() for name, original in _ORIGINALS.items() if name != "sleep"}
@@ -51,7 +53,9 @@ class WallReaders:
     def __enter__(self) -> WallReaders:
         self._active = _INSTALLED.acquire(blocking=False)
         if self._active:
-            self._strangers = {thread.ident or 0 for thread in threading.enumerate()} - {threading.get_ident()}
+            # the threads themselves: a number is used again once its thread has ended
+            self._strangers = set(threading.enumerate()) - {threading.current_thread()}
+            self._collecting = {code for each in gc.callbacks if (code := getattr(each, "__code__", None)) is not None}
             self._wrapped = {name: self._watching(name, original) for name, original in _ORIGINALS.items()}
             self._before = set(_modules_of_target())
             self._put(self._before, self._wrapped)
@@ -107,7 +111,7 @@ class WallReaders:
         def reader(*args: Any) -> Any:
             frame = sys._getframe(1)
             code = frame.f_code
-            if not (self._active and is_targets(code.co_filename) and threading.get_ident() not in self._strangers):
+            if not (self._active and is_targets(code.co_filename) and self._is_of_the_run(code)):
                 return original(*args)
             if counts is not None and not (name == "time" and is_installed(code.co_filename)):
                 key = code, frame.f_lineno, name
@@ -115,6 +119,10 @@ class WallReaders:
             return original(*args) if instead is None else instead(*args)
 
         return reader
+
+    def _is_of_the_run(self, code: CodeType) -> bool:
+        """Neither of a thread that was there before, nor a callback of the garbage collector, which anybody may own."""
+        return code not in self._collecting and threading.current_thread() not in self._strangers
 
     def _instead_of(self, name: str) -> Callable[..., Any]:
         loop, began_s = self._loop, self._loop.time()

@@ -132,7 +132,7 @@ def test_a_figure_that_was_not_seen_is_stepped_over() -> None:
 
 def test_what_the_harness_itself_says_does_not_contradict_itself() -> None:
     never = {"pools": (make_pool(exhausted_at=UNSEEN),)}
-    reached = [(BaselineLine("pool_exhausted_at", op, 5.0, f"{op} 5"),) for op in (">", "<", "=")]  # type: ignore[arg-type]  # operators
+    reached = [(BaselineLine("pool_exhausted_at", op, 1.0, f"{op} 1"),) for op in (">", "<", "=")]  # type: ignore[arg-type]  # operators
     reports = [make_report(scenario={"baseline": lines}, metrics=never) for lines in reached]
     assert [report.verdict for report in reports] == ["held", "broken", "broken"]
     for report in (*reports, *make_suite(), make_report(scenario={"baseline": ()})):
