@@ -70,7 +70,9 @@ class Threads:
             return
         if ident not in self._messengers:
             self._messengers.add(ident)
-            name = next((thread.name for thread in self._before if thread.ident == ident), None)
+            # the thread itself: a number is used again once its thread has ended
+            caller = threading.current_thread()
+            name = caller.name if caller in self._before else None
             if name is not None and name not in _OWN_NAMES:
                 self.doubts.append(
                     f"thread {name!r} is older than the run and called back to it: the clock waits for it from then "
