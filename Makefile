@@ -6,10 +6,6 @@ RUNTIME := $(VENV)/.installed-runtime
 DEV := $(VENV)/.installed-dev
 PEERS := $(VENV)-peers/.installed
 
-# some tests measure real processes, and a shared machine may stall in any of them: what failed is run once more, alone,
-# and both runs are printed; what fails twice fails
-AGAIN := $(BIN)/python -m pytest --load-clock virtual --last-failed --last-failed-no-failures none
-
 .PHONY: bench test lint types rules workflows tests compare-speed verdicts clean
 .DEFAULT_GOAL := bench
 
@@ -36,7 +32,7 @@ workflows: $(DEV)
 
 tests: $(DEV)
 	$(BIN)/python -m pytest tests/performance --load-clock wall --quiet
-	$(BIN)/python -m pytest --load-clock virtual || $(AGAIN)
+	$(BIN)/python -m pytest --load-clock virtual
 
 # side by side with the peers, ratios printed; the peers get an environment of their own
 compare-speed: $(PEERS)
