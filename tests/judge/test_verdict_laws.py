@@ -105,6 +105,8 @@ DEGENERATE: list[tuple[str, Any, Any, dict[str, Any], str, str]] = [
     ("a step too few runs could ever show", _repeat(1, 4), _repeat(4.7, 4), {}, "inconclusive", "would settle"),
     ("negative values", _repeat(-1, 10), _repeat(-2, 10), {}, "improved", "beyond"),
     ("two empty processes", [[1.0], [], [], [1.0], [1.0], [1.0]], _repeat(1, 4), {}, "unchanged", "same"),
+    ("no round on both sides", [[], [1.0]], [[1.0], []], {"kind": "exact"}, "incomparable", "no round"),
+    ("no pair on both sides", [[], [1.0]], [[1.0], []], {"paired": True}, "incomparable", "no round"),
     ("unequal pairs", _repeat(1, 5), _repeat(1, 6), {"paired": True}, "unchanged", "same"),
     ("p99 of unlike numbers", [[1.0] * 20] * 5, [[1.0] * 500] * 5, {"statistic": "p99"}, "incomparable", "number of"),
     ("exact, equal", _repeat(1, 1), _repeat(1, 1), {"kind": "exact"}, "unchanged", "same value"),

@@ -41,6 +41,8 @@ def screen(metric: MetricSamples) -> Screened:
     notes: list[str] = []
     if (metric.paired or metric.kind == "exact") and len(base) == len(head):
         base, head = _whole_rounds(metric, notes)
+        if not base:
+            return Screened(metric, base, head, word="incomparable", reason="no round has a value on both sides")
     else:
         base, head = _non_empty(base, "base", notes), _non_empty(head, "head", notes)
     paired = metric.paired
