@@ -15,6 +15,7 @@ from harness.errors import DeclarationError, Mistake
 from harness.scenario.build import Reading, build_scenario, build_type
 from harness.scenario.checks import UNKNOWN_TYPE
 from harness.scenario.extend import extended
+from harness.scenario.http import HttpTarget
 from harness.scenario.model import Scenario, WorkflowType
 from harness.schema import Route, dotted, one_of, schema_mistakes
 
@@ -34,12 +35,14 @@ class Catalog(Mapping[str, Scenario]):
     """Scenarios by name, as a mapping, beside the workflow types they are made of.
 
     `source` is for people; `own` names the scenarios that the source itself declares, beside those it builds on.
+    `target` is the HTTP service that the source declares, if it does.
     """
 
     types: Mapping[str, WorkflowType]
     scenarios: Mapping[str, Scenario]
     source: str
     own: tuple[str, ...]
+    target: HttpTarget | None = None
 
     def declared_here(self) -> list[Scenario]:
         """The source's own scenarios, in the order in which it declares them; all of them where it has none."""
@@ -78,6 +81,8 @@ def load_scenarios(path: Path | None = None) -> Catalog:
         "workflow": base["workflow"] | own.get("workflow", {}),
         "scenario": base["scenario"] | scenarios,
     }
+    if "target" in own:
+        document["target"] = own["target"]
     return _build(document, str(path), path.parent, own=tuple(scenarios))
 
 
@@ -149,9 +154,16 @@ def _build(document: Document, source: str, folder: Path, own: tuple[str, ...]) 
         scenario = build_scenario(name, table, types, reading)
         if scenario is not None:
             scenarios[name] = scenario
+    target = _target(document["target"], types, reading) if "target" in document else None
     _refuse(source, reading.texts)
     _refuse(source, [_with_all_types(mistake, types) for mistake in reading.meanings])
-    return Catalog(MappingProxyType(types), MappingProxyType(scenarios), source, own)
+    return Catalog(MappingProxyType(types), MappingProxyType(scenarios), source, own, target)
+
+
+def _target(table: dict[str, Any], types: Mapping[str, WorkflowType], reading: Reading) -> HttpTarget:
+    from harness.scenario.http_build import build_target  # noqa: PLC0415 - most files have no target
+
+    return build_target(table, types, reading)
 
 
 def _with_all_types(mistake: Mistake, types: Mapping[str, WorkflowType]) -> Mistake:
