@@ -11,10 +11,15 @@ import enum
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from harness.measure.rest import Rest
+    from harness.measure.stalls import Stall
+    from harness.measure.tries import TryColumns
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -109,6 +114,9 @@ class Run:
     ("run timeout", "interrupted", "terminated"; None where it ran to its end). `driver_cpu_s` is the CPU time of the
     event loop's own thread over the run (NaN where it means nothing), `real_s` the wall time that the run took.
     `invalid` says why the figures may not be believed although the run came to its end (None: they may).
+    `rest` is what the target still held when its work was done, `stalls` where its event loop was held up, `tries` the
+    attempts that it reported of itself (None, empty: not looked at, or nothing there).
+    `measured` holds what a target measured itself, by name (unit last): one value per observation, shape (k,).
     Where some step burns CPU on modelled or measured cores, the last pool is named `CORES` and holds them.
     """
 
@@ -132,6 +140,9 @@ class Run:
     real_s: float = NEVER
     doubts: tuple[str, ...] = ()
     invalid: str | None = None
+    rest: Rest | None = None
+    stalls: tuple[Stall, ...] = ()
+    tries: TryColumns | None = None
 
 
 @dataclass(slots=True)
@@ -149,6 +160,7 @@ class Recorder:
     error_kinds: dict[str, int] = field(default_factory=dict)
     doubts: list[str] = field(default_factory=list)
     invalid: str | None = None
+    measured: dict[str, list[float]] = field(default_factory=dict)
 
     def offer(self, due_s: float, kind: int, batch: int) -> int:
         """Open the row of the next workflow and return its index; until it ends, it counts as cancelled."""
@@ -168,6 +180,14 @@ class Recorder:
         self.outcome[index] = outcome
         if error is not None:
             self.error[index] = self.error_index(error)
+
+    def measure(self, name: str, value: float) -> None:
+        """Keep one observation of something that only the target can see, such as the time to a first byte."""
+        self.measured.setdefault(name, []).append(value)
+
+    def measured_columns(self) -> dict[str, Floats]:
+        """What the target measured so far, by name."""
+        return {name: np.array(values, dtype=np.float64) for name, values in sorted(self.measured.items())}
 
     def error_index(self, kind: str) -> int:
         """Index of an error kind, given a new one where it was not seen before."""
