@@ -14,13 +14,18 @@ from harness.drive.dispatcher import GRACE_S, Dispatcher
 from harness.drive.gauges import GaugeSampler
 from harness.drive.hybrid_loop import HybridLoop
 from harness.drive.interrupts import Interrupts, LoopBlockedError
+from harness.drive.kernel import waited_for_core_s
 from harness.drive.outside_work import JOB_GRACE_S
+from harness.drive.rest import RestWatch
 from harness.drive.target import BUILTIN, Gauged, Session, Target, TargetFactory
 from harness.drive.virtual_loop import VirtualLoop
 from harness.drive.wall_readers import WallReaders
 from harness.errors import ClockError, HarnessError, TargetError
 from harness.measure.record import CORES, NEVER, Recorder, Run, Series, empty_series
 from harness.measure.resources import INTERVAL_S, ResourceMonitor
+from harness.measure.rest import REST_S
+from harness.measure.stalls import Stall
+from harness.measure.tries import TryLog
 from harness.plan.arrivals import Plan
 from harness.plan.program import burns
 
@@ -53,12 +58,16 @@ class Replication:
     _asked_to_stop: str | None = None
     _timers_set: int = 0
     _interrupts: Interrupts | None = None
+    _rest: RestWatch = field(init=False)
+    _tries: TryLog = field(init=False)
+    _ended: tuple[float, float, float] | None = None
+    _resting: bool = False
 
     def drive(self) -> Run:
         """Run to the end; raises `TargetError` where the target does not start, and nothing was measured yet."""
         limit_s = self.plan.scenario.run_timeout_s
         self._clock = clock = Clock(self.clock_name, limit_s, self.job_grace_s)
-        monitor = None if clock.virtual else ResourceMonitor(None if clock.jumps else clock.loop, time_origin=clock.now)
+        monitor = self._monitor(clock)
         with Interrupts(
             START_STOP_S + _ALARM_AFTER_S, self._stop, self.take_stop_signals, self._came_round
         ) as interrupts:
@@ -66,12 +75,22 @@ class Replication:
             try:
                 stopped = self._run_loop(monitor)
             finally:
-                ended_s, cpu_s, real_s = clock.now(), clock.thread_cpu_s(), clock.real_s()
+                ended = self._ended or self._readings()
                 resources = empty_series(modelled=True) if monitor is None else self._observable(monitor.stop())
                 self.recorder.doubts.extend(monitor.doubts if monitor is not None else ())
                 interrupts.rearm(_CLEANUP_S)
                 self._clean_up()
-        return self._freeze(stopped, ended_s, cpu_s, real_s, resources)
+        return self._freeze(stopped, ended, resources, () if monitor is None else monitor.stalls)
+
+    def _monitor(self, clock: Clock) -> ResourceMonitor | None:
+        if clock.virtual:
+            return None
+        watched = None if clock.jumps else clock.loop
+        return ResourceMonitor(watched, time_origin=clock.now, core_wait_s=waited_for_core_s)
+
+    def _readings(self) -> tuple[float, float, float]:
+        """Seconds on the run's clock, of the loop's thread on a core, and of real time."""
+        return self._clock.now(), self._clock.thread_cpu_s(), self._clock.real_s()
 
     @contextmanager
     def _wall_readers(self) -> Iterator[None]:
@@ -105,16 +124,11 @@ class Replication:
         try:
             with self._wall_readers():
                 return self._clock.loop.run_until_complete(self._main(monitor))
-        except LoopBlockedError:
-            if self._dispatcher is None:
-                raise TargetError(
-                    f"--target {self.target_name}: start() blocked the event loop and did not end"
-                ) from None
-            self.recorder.doubts.append("the target blocked the event loop: nothing else could run, not even timeouts")
-            return "run timeout"
-        except ClockError as error:
-            self.recorder.doubts.append(str(error))
-            return "clock error"
+        except (LoopBlockedError, ClockError) as error:
+            if self._resting:
+                self.recorder.doubts.append("what the target left behind blocked the event loop: not seen at rest")
+                return None
+            return self._blocked(error)
         except KeyboardInterrupt:
             if not self.take_stop_signals:
                 raise
@@ -125,22 +139,51 @@ class Replication:
             self.recorder.doubts.append("the target stopped the event loop, or cancelled tasks that are not its own")
             return "stopped by the target"
 
+    def _blocked(self, error: LoopBlockedError | ClockError) -> str:
+        """Why a run ended whose loop, or clock, did not go on."""
+        if isinstance(error, ClockError):
+            self.recorder.doubts.append(str(error))
+            return "clock error"
+        if self._dispatcher is None:
+            raise TargetError(f"--target {self.target_name}: start() blocked the event loop and did not end") from None
+        self.recorder.doubts.append("the target blocked the event loop: nothing else could run, not even timeouts")
+        return "run timeout"
+
     async def _main(self, monitor: ResourceMonitor | None) -> str | None:
-        session = Session(self.plan, self._clock, self.recorder)
+        self._tries = TryLog(self._clock.now)
+        session = Session(self.plan, self._clock, self.recorder, self._tries)
         target = self.factory(session)
+        self._rest = RestWatch(self.target_name, self._clock)
         await self._lifecycle(target, "start")
         try:
             self._clock.begin()
             self._expect(self.plan.scenario.run_timeout_s + GRACE_S)
-            dispatcher = self._dispatcher = Dispatcher(self.plan, target.run, self._clock, self.recorder)
+            dispatcher = self._dispatcher = Dispatcher(self.plan, target.run, self._clock, self.recorder, self._tries)
             if self._asked_to_stop:
                 dispatcher.request_stop(self._asked_to_stop)
+            self._rest.first_look(target)
             self._start(monitor)
             self._watch(target)
-            return await dispatcher.drive()
+            stopped = await dispatcher.drive()
+            await self._come_to_rest(stopped, monitor)
+            return stopped
         finally:
             self._expect(START_STOP_S)
             await self._lifecycle(target, "stop")
+            self._rest.after_stop()
+
+    async def _come_to_rest(self, stopped: str | None, monitor: ResourceMonitor | None) -> None:
+        """The run is over: from here on nothing counts but what the target still holds."""
+        self._ended = self._readings()
+        if self._sampler is not None:
+            self._sampler.stop()
+        if monitor is not None:
+            monitor.stop()
+        if stopped is None:
+            self._expect(REST_S)
+            self._resting = True
+            await self._rest.settle()
+            self._resting = False
 
     def _start(self, monitor: ResourceMonitor | None) -> None:
         if monitor is None:
@@ -210,8 +253,16 @@ class Replication:
             loop.set_exception_handler(lambda _loop, _context: None)
             loop.close()
 
-    def _freeze(self, stopped: str | None, ended_s: float, cpu_s: float, real_s: float, resources: Series) -> Run:
+    # long: one line for each field of the record
+    def _freeze(
+        self,
+        stopped: str | None,
+        ended: tuple[float, float, float],
+        resources: Series,
+        stalls: tuple[Stall, ...],
+    ) -> Run:
         recorder, scenario = self.recorder, self.plan.scenario
+        ended_s, cpu_s, real_s = ended
         if self._dispatcher is not None:
             self._dispatcher.close(ended_s, stopped)
         return Run(
@@ -233,6 +284,10 @@ class Replication:
             real_s=real_s,
             doubts=(*recorder.doubts, *self._clock.doubts),
             invalid=recorder.invalid,
+            measured=recorder.measured_columns(),
+            rest=self._rest.rest(),
+            stalls=stalls,
+            tries=self._tries.columns(),
         )
 
     def _pools(self) -> dict[str, Any]:

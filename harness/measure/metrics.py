@@ -14,6 +14,7 @@ from harness.measure.agents import AgentAttempts, agent_attempts
 from harness.measure.footprint import resource_metrics
 from harness.measure.latency import NOT_ON_TARGET, latencies, latency_metrics
 from harness.measure.machine import Machine
+from harness.measure.measured import measured_figures
 from harness.measure.modelled import modelled_machine
 from harness.measure.percentiles import nearest_rank
 from harness.measure.pools import pool_metrics
@@ -77,6 +78,7 @@ def summarise(scenario: Scenario, runs: Sequence[Run]) -> MultiAgentLoadMetrics:
         resources=resource_metrics(scenario.load, machines),
         replications=tuple(map(_replication, runs, ordered, machines)),
         doubts=(),
+        measured=measured_figures(runs),
     )
     return dataclasses.replace(metrics, doubts=_all_doubts(runs, metrics, observable))
 

@@ -143,6 +143,7 @@ class Run:
     rest: Rest | None = None
     stalls: tuple[Stall, ...] = ()
     tries: TryColumns | None = None
+    measured: Mapping[str, Floats] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

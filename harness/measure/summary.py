@@ -110,6 +110,19 @@ class ResourceMetrics:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasuredFigures:
+    """What a target measured itself, under `name` (its unit last): percentiles of `samples` observations."""
+
+    name: str
+    samples: int
+    p50: Estimate
+    p95: Estimate
+    p99: Estimate
+    mean: Estimate
+    max: Estimate
+
+
+@dataclass(frozen=True, slots=True)
 class ReplicationMetrics:
     """The headline figures of one replication (one seed): one honest sample each for asv and pytest-benchmark.
 
@@ -154,3 +167,4 @@ class MultiAgentLoadMetrics:
     resources: ResourceMetrics
     replications: tuple[ReplicationMetrics, ...]
     doubts: tuple[str, ...]
+    measured: tuple[MeasuredFigures, ...] = ()

@@ -91,6 +91,7 @@ def _measured(scenario: Scenario, runs: Sequence[Run], metrics: MultiAgentLoadMe
         **_counts(scenario, metrics, figures),
         **_latency(runs, metrics, figures),
         **_throughput(metrics, figures),
+        **_by_target(metrics, figures),
         "resource_usage": _resources(runs, metrics, figures),
         **_pools(scenario, metrics, figures),
         "driver": _driver(runs, figures),
@@ -169,6 +170,21 @@ def _throughput(metrics: MultiAgentLoadMetrics, figures: Figures) -> dict[str, A
         },
         "makespan_s": figures.put("makespan_s", metrics.makespan),
     }
+
+
+def _by_target(metrics: MultiAgentLoadMetrics, figures: Figures) -> dict[str, Any]:
+    """What the target measured itself; no block at all for a target that measures nothing."""
+    blocks = {
+        text(one.name): {
+            "samples": one.samples,
+            **figures.block(
+                f"measured_by_target.{text(one.name)}",
+                {name: getattr(one, name) for name in ("p50", "p95", "p99", "mean", "max")},
+            ),
+        }
+        for one in metrics.measured
+    }
+    return {"measured_by_target": blocks} if blocks else {}
 
 
 def _resources(runs: Sequence[Run], metrics: MultiAgentLoadMetrics, figures: Figures) -> dict[str, Any]:

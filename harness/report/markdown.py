@@ -10,7 +10,18 @@ import re
 from collections.abc import Iterator, Sequence
 
 from harness.report.model import Report
-from harness.report.rows import NAMES, context_of, doubts, errors, headline, legend_of, not_held, sentences, table_of
+from harness.report.rows import (
+    NAMES,
+    context_of,
+    doubts,
+    errors,
+    headline,
+    legend_of,
+    measured,
+    not_held,
+    sentences,
+    table_of,
+)
 from harness.report.text import visible
 
 _MARKUP = re.compile(r"[\\`*_\[\]<>|~&$^=]")
@@ -83,7 +94,7 @@ def _cell(header: str, cell: str) -> str:
 
 
 def _reasons(reports: Sequence[Report]) -> Iterator[str]:
-    said = (*sentences(reports), *errors(reports))
+    said = (*sentences(reports), *errors(reports), *measured(reports))
     if said:
         yield "\n".join(f"- **{one.what}** {code(one.scenario)}: {prose(one.text)}" for one in said)
 

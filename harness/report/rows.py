@@ -26,6 +26,8 @@ RECORDED = "recorded"
 """What is said of a line that asks only to be told."""
 ERRORS = "errors"
 """What is said of a scenario's error kinds."""
+MEASURED = "measured"
+"""What is said of figures that the target measured itself."""
 NAMES = frozenset({"scenario", "target"})
 """Columns that hold names given by users and targets, not figures of ours."""
 _LEGEND = {
@@ -241,6 +243,26 @@ def _breakdown(kinds: Mapping[str, int]) -> str:
     )
     others = len(ordered) - _MOST_KINDS
     return f"{shown} and {others} other kind{'s' * (others > 1)}" if others > 0 else shown
+
+
+def measured(reports: Iterable[Report]) -> tuple[Sentence, ...]:
+    """What each scenario's target measured itself: `time to first byte p50 12 ms p95 20 ms p99 31 ms max 40 ms`."""
+    return tuple(
+        Sentence(_COLUMNS["scenario"](report), MEASURED, f"{visible(_name(name))} {_shares(name, figures)}")
+        for report in reports
+        for name, figures in report.document.get("measured_by_target", {}).items()
+    )
+
+
+def _name(name: str) -> str:
+    return name.removesuffix("_s").replace("_", " ")
+
+
+def _shares(name: str, figures: Mapping[str, float | None]) -> str:
+    show = format_duration if name.endswith("_s") else "{:.4g}".format
+    known = {key: figures[key] for key in ("p50", "p95", "p99", "max")}
+    told = " ".join(f"{key} {NOT_OBSERVED if value is None else show(value)}" for key, value in known.items())
+    return f"{told} ({figures['samples']:.0f} observed)"
 
 
 def doubts(reports: Iterable[Report]) -> tuple[Doubt, ...]:

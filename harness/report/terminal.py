@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 from harness.report.model import Report
 from harness.report.rows import (
     ERRORS,
+    MEASURED,
     NAMES,
     RECORDED,
     Doubt,
@@ -24,6 +25,7 @@ from harness.report.rows import (
     errors,
     headline,
     legend_of,
+    measured,
     not_held,
     sentences,
     table_of,
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _STYLES = {"held": "green", "broken": "bold red", "invalid": "bold red", "cannot tell": "yellow", "no baseline": "dim"}
-_STYLES |= {RECORDED: "cyan", ERRORS: "yellow"}
+_STYLES |= {RECORDED: "cyan", ERRORS: "yellow", MEASURED: "cyan"}
 _GAP = 2
 _MOST_TABLES = 2
 
@@ -89,7 +91,7 @@ def show_on(reports: Sequence[Report], console: Console) -> None:
         _draw_blocks(table, say, console.width)
     for line in legend_of(table):
         say(line, "dim")
-    for sentence in (*sentences(reports), *errors(reports)):
+    for sentence in (*sentences(reports), *errors(reports), *measured(reports)):
         say(_sentence_line(sentence), _STYLES[sentence.what])
     for doubt in doubts(reports):
         say(_doubt_line(doubt), "dim")
@@ -196,7 +198,7 @@ def _context_lines(reports: Sequence[Report]) -> Iterator[str]:
 
 
 def _remarks(reports: Sequence[Report]) -> Iterator[str]:
-    yield from map(_sentence_line, (*sentences(reports), *errors(reports)))
+    yield from map(_sentence_line, (*sentences(reports), *errors(reports), *measured(reports)))
     yield from map(_doubt_line, doubts(reports))
 
 
