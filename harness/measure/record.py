@@ -107,6 +107,23 @@ def empty_series(modelled: bool = False) -> Series:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """What one worker did of a run that was driven by several: worker `index` on `host`, process `pid`.
+
+    `lost` counts workflows that were offered and had no end when the worker died. `clock_offset_s` is how far the
+    worker's clock was ahead of the coordinator's, measured to within `clock_error_s`; due times allow for it.
+    """
+
+    index: int
+    host: str
+    pid: int
+    offered: int
+    lost: int = 0
+    clock_offset_s: float = 0.0
+    clock_error_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One replication: who ran, what happened, what was measured beside it.
 
@@ -118,6 +135,7 @@ class Run:
     attempts that it reported of itself (None, empty: not looked at, or nothing there).
     `measured` holds what a target measured itself, by name (unit last): one value per observation, shape (k,).
     Where some step burns CPU on modelled or measured cores, the last pool is named `CORES` and holds them.
+    `shares` says what each worker did, where several drove the run (empty: this process drove it alone).
     """
 
     scenario: str
@@ -144,6 +162,7 @@ class Run:
     stalls: tuple[Stall, ...] = ()
     tries: TryColumns | None = None
     measured: Mapping[str, Floats] = field(default_factory=dict)
+    shares: tuple[Share, ...] = ()
 
 
 @dataclass(slots=True)
@@ -162,6 +181,11 @@ class Recorder:
     doubts: list[str] = field(default_factory=list)
     invalid: str | None = None
     measured: dict[str, list[float]] = field(default_factory=dict)
+
+    @property
+    def offered(self) -> int:
+        """How many workflows have been offered so far."""
+        return len(self.due)
 
     def offer(self, due_s: float, kind: int, batch: int) -> int:
         """Open the row of the next workflow and return its index; until it ends, it counts as cancelled."""
