@@ -15,6 +15,7 @@ from harness.drive.clock import Clock, Rank
 from harness.drive.sources import source_for
 from harness.drive.target import Rejected, TimedOut, Workflow, WorkflowError
 from harness.measure.record import Outcome, Recorder
+from harness.measure.tries import NOBODY, TryLog
 from harness.plan.arrivals import Plan
 
 GRACE_S = 2.0
@@ -36,13 +37,19 @@ class Dispatcher:
     """
 
     def __init__(
-        self, plan: Plan, run: Callable[[Workflow], Awaitable[object]], clock: Clock, recorder: Recorder
+        self,
+        plan: Plan,
+        run: Callable[[Workflow], Awaitable[object]],
+        clock: Clock,
+        recorder: Recorder,
+        tries: TryLog = NOBODY,
     ) -> None:
         self._plan = plan
         self._run = run
         self._clock = clock
         self._now = clock.now
         self._recorder = recorder
+        self._tries = tries
         self._timeout_s = plan.scenario.timeout_s
         self._names = [kind.name for kind in plan.scenario.types]
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -95,7 +102,7 @@ class Dispatcher:
         if self._timeout_s is not None:
             self._bound(number, started_s + self._timeout_s)
         try:
-            workflow = Workflow(number, self._names[kind], self._plan.seed)
+            workflow = Workflow(number, self._names[kind], self._plan.seed, self._tries)
             result = await self._run(workflow)
             recorder.finished[number] = self._now()
             recorder.outcome[number] = _SUCCEEDED

@@ -23,9 +23,16 @@ class GaugeSampler:
         self._times: list[float] = []
         self._samples: list[dict[str, float]] = []
         self._next = 0
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Take no more samples."""
+        self._stopped = True
 
     def sample(self) -> None:
         """Take one sample and set the timer for the next."""
+        if self._stopped:
+            return
         try:
             figures = {str(name): float(value) for name, value in self._target.gauges().items()}
         except Exception as error:

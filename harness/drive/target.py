@@ -2,8 +2,8 @@
 
 A target is any object with `async def run(workflow)`; raising means that the workflow failed. Three more methods are
 optional: `start()` and `stop()`, plain or async, called once each around a run, and `gauges()`, which returns the
-target's own figures (`queue_depth`, `agents_busy`, `pool_size`, `waiters`, or any other) as a mapping from name to
-number.
+target's own figures (`queue_depth`, `agents_busy`, `pool_size`, `waiters`, or any other; docs/signals.md lists those
+that are understood) as a mapping from name to number.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from harness.drive.clock import Clock
 from harness.measure.record import Recorder
+from harness.measure.tries import NOBODY, Try, TryLog
 from harness.plan.arrivals import Plan
 from harness.plan.draws import Purpose, uniform, workflow_key
 
@@ -27,6 +28,8 @@ class Workflow(NamedTuple):
     number: int
     type: str
     seed: int
+    log: TryLog = NOBODY
+    """Where `attempt` writes; a workflow made by hand has nobody to tell."""
 
     @property
     def id(self) -> str:
@@ -36,6 +39,15 @@ class Workflow(NamedTuple):
     def luck(self, n: int) -> float:
         """The workflow's own n-th uniform draw on [0, 1): the same in every run with the same seed."""
         return uniform(workflow_key(self.seed, self.number), n, 0, Purpose.TARGET)
+
+    def attempt(self, step: str, number: int | None = None) -> Try:
+        """Report that an attempt at `step` begins, from any thread; the harness sees no retry but those it is told of.
+
+        `number` counts the attempts at this step from 1 (None: one more than were reported so far). The result may be
+        ignored; `with workflow.attempt("search") as attempt:` also tells when the attempt ended and whether it raised,
+        and `attempt.granted()` in it when a slot or a connection was had and the service began.
+        """
+        return self.log.begin(self.number, step, number)
 
 
 @runtime_checkable
@@ -88,6 +100,7 @@ class Session:
     plan: Plan
     clock: Clock
     recorder: Recorder
+    tries: TryLog = NOBODY
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,10 @@ class DaemonThreads(ThreadPoolExecutor):
         self._jobs.put((future, fn, args, kwargs))
         return future
 
+    def load(self) -> tuple[float, float, float]:
+        """Jobs that wait for a thread, threads there are, threads there may be; from any thread."""
+        return float(self._jobs.qsize()), float(self._running), float(self._size)
+
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             future, fn, args, kwargs = job

@@ -41,6 +41,12 @@ class Heartbeat:
             with self._lock:
                 self._outstanding_s = None
 
+    def unanswered_s(self) -> float:
+        """For how long the beat that is out has been due; 0 where none is."""
+        with self._lock:
+            out = self._outstanding_s is not None and self._loop.is_running()
+            return self._now() - (self._outstanding_s or 0.0) if out else 0.0
+
     def worst_lag_s(self) -> float:
         """The largest lag since the last call, of beats answered or still out; NaN where there was no beat."""
         with self._lock:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import math
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -17,16 +18,22 @@ from types import TracebackType
 
 import numpy as np
 
+from harness.measure.executors import FIGURES as EXECUTOR_FIGURES
+from harness.measure.executors import executor_figures
 from harness.measure.heartbeat import Heartbeat
 from harness.measure.processes import FIGURES, ProcessTree, spread_back, usable_cores
 from harness.measure.record import Series, empty_series
+from harness.measure.stalls import Stall, StallWatch
 
 INTERVAL_S = 0.1
+_OWN_FIGURES = ("gc_collections", "gc_pause_s", "gc_pause_max_s", "blocks")
 _BEATS_PER_SAMPLE = 2
 """A block of the loop shows from the first beat in it: with 50 ms between beats, all but 50 ms of it at least.
 
 A beat costs two wake-ups, about 0.2 ms of CPU time on a virtual machine: ten per sample would be 2 % of a core.
 """
+_LOOK_S = 0.01
+"""While the loop does not answer, its stack is looked at so often."""
 _SLOW_EVERY_S = 1.0
 """USS walks the page tables and the list of children walks all processes: both are looked at once a second."""
 _SLOW_SHARE = 0.02
@@ -34,11 +41,12 @@ _SLOW_SHARE = 0.02
 
 
 class GcWatch:
-    """Collections of the garbage collector and the seconds they took, since `start`."""
+    """Collections of the garbage collector, the seconds they took and the longest of them, since `start`."""
 
     def __init__(self) -> None:
         self.collections = 0
         self.pause_s = 0.0
+        self.longest_s = 0.0
         self._since_s = math.nan
 
     def start(self) -> None:
@@ -54,8 +62,10 @@ class GcWatch:
         if phase == "start":
             self._since_s = time.perf_counter()
         elif not math.isnan(self._since_s):  # counting may begin in the middle of a collection
+            took_s = time.perf_counter() - self._since_s
             self.collections += 1
-            self.pause_s += time.perf_counter() - self._since_s
+            self.pause_s += took_s
+            self.longest_s = max(self.longest_s, took_s)
 
 
 class ResourceMonitor:
@@ -77,7 +87,13 @@ class ResourceMonitor:
       from others, so a peak below an earlier one (of the process, or of who executed it) is known from samples only.
     - `loop_lag_s` is the largest lag of the loop since the last sample (beats every `interval_s` / 2), `tasks` the
       number of live tasks as counted by the loop itself.
-    - `gc_collections`, `gc_pause_s` count since `start()`.
+    - `gc_collections`, `gc_pause_s` count since `start()`; `gc_pause_max_s` is the longest pause since then.
+    - `blocks` is the number of memory blocks that Python's own allocator has given out and not got back: objects that
+      are kept show in it to the object, which resident memory cannot do.
+    - `executor_queue`, `executor_threads`, `executor_limit`: see `harness.measure.executors`.
+
+    `stalls` says where the loop was held up, with stacks; `core_wait_s(native_id)` returns how long a thread has waited
+    for a core so far (NaN: unknown), so that a busy machine is not taken for a blocked loop.
 
     A figure that the system refuses is NaN, and `doubts` says why; the monitor never ends a run.
     """
@@ -89,13 +105,17 @@ class ResourceMonitor:
         *,
         time_origin: Callable[[], float] | None = None,
         include_children: bool = True,
+        core_wait_s: Callable[[int], float] = lambda _: math.nan,
     ) -> None:
         if not interval_s > 0:
             raise ValueError(f"interval_s: expected more than 0 s, found {interval_s:g} s")
         self._interval_s = interval_s
         self._clock = time_origin
         self._tree = ProcessTree(include_children, time.process_time)
+        self._loop = loop
         self._heart = None if loop is None else Heartbeat(loop, time.monotonic, interval_s)
+        self._loop_thread = 0
+        self._stalls = StallWatch(lambda: core_wait_s(self._loop_thread))
         self._gc = GcWatch()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -113,11 +133,19 @@ class ResourceMonitor:
         """What could not be observed, and why, each once."""
         return tuple(self._tree.doubts)
 
+    @property
+    def stalls(self) -> tuple[Stall, ...]:
+        """Where the loop was held up, the longest first; only where `start()` was called on the loop's own thread."""
+        return self._stalls.stalls()
+
     def start(self) -> None:
         """Take the first sample and start the thread. A monitor is started once; again raises `RuntimeError`."""
         if self._thread is not None:
             raise RuntimeError("this monitor was started before; use a new one for each run")
         self._begun_s = time.monotonic()
+        if asyncio._get_running_loop() is self._loop and self._loop is not None:
+            self._loop_thread = threading.get_native_id()
+            self._stalls.begin(threading.get_ident(), sys._getframe())
         self._gc.start()
         self._sample()
         self._thread = threading.Thread(target=self._watch, name="resource-monitor", daemon=True)
@@ -156,7 +184,7 @@ class ResourceMonitor:
         tick, sample_at = 1, per_sample
         while True:
             due_s = self._begun_s + tick * tick_s
-            if self._stopping.wait(max(0.0, due_s - time.monotonic())):
+            if self._waits_until(due_s):
                 return
             if self._heart is not None:
                 self._heart.beat(due_s)
@@ -165,6 +193,18 @@ class ResourceMonitor:
             # what fell due while this thread itself was sampling is left out: it is not the loop that was late
             tick = max(tick, math.floor((time.monotonic() - self._begun_s) / tick_s)) + 1
             sample_at = math.ceil(tick / per_sample) * per_sample
+
+    def _waits_until(self, due_s: float) -> bool:
+        """Wait, and look at the loop's stack meanwhile if it does not answer; True where the monitor is to stop."""
+        while (left_s := due_s - time.monotonic()) > 0:
+            late = self._heart is not None and self._heart.unanswered_s() > _LOOK_S
+            if late:
+                self._stalls.look(time.monotonic(), self._now())
+            else:
+                self._stalls.over()
+            if self._stopping.wait(min(left_s, _LOOK_S) if late else left_s):
+                return True
+        return self._stopping.is_set()
 
     def _sample(self) -> float:
         """One row; returns its time."""
@@ -176,6 +216,9 @@ class ResourceMonitor:
                 took_s = time.monotonic() - began_s
                 self._slow_from_s = began_s + max(_SLOW_EVERY_S, took_s / _SLOW_SHARE)
             row["gc_collections"], row["gc_pause_s"] = float(self._gc.collections), self._gc.pause_s
+            row["gc_pause_max_s"] = self._gc.longest_s
+            row["blocks"] = float(sys.getallocatedblocks())
+            row |= executor_figures(self._loop)
             if self._heart is not None:
                 row["loop_lag_s"], row["tasks"] = self._heart.worst_lag_s(), self._heart.tasks()
             now_s = self._now()
@@ -187,7 +230,7 @@ class ResourceMonitor:
     def _series(self) -> Series:
         if not self._rows:
             return empty_series()
-        names = (*FIGURES, "gc_collections", "gc_pause_s", *(("loop_lag_s", "tasks") if self._heart else ()))
+        names = (*FIGURES, *_OWN_FIGURES, *EXECUTOR_FIGURES, *(("loop_lag_s", "tasks") if self._heart else ()))
         columns = {name: np.array([row[name] for row in self._rows], dtype=np.float64) for name in names}
         # by real seconds: the clock of the run may have stood still or jumped meanwhile
         real_s = np.array(self._real_s, dtype=np.float64)

@@ -1,0 +1,87 @@
+"""Lets a target come to rest after its last workflow, and counts what it still holds then."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import Any
+
+from harness.drive.clock import Clock
+from harness.drive.target import BUILTIN, Gauged
+from harness.measure.rest import REST_S, SLOT_GAUGES, Rest, children, collect, kinds_of, live_tasks, process_counts
+
+_FIRST_PAUSE_S = 0.01
+_LONGEST_PAUSE_S = 0.2
+
+
+class RestWatch:
+    """Counts before the first workflow, at rest, and after the target's `stop()`.
+
+    A target that has let go of its tasks and slots when its last workflow ends costs one look; one that has not is
+    looked at until it has, or until `REST_S` is over. What belongs to the process (descriptors, threads, children) is
+    not counted on a virtual clock, where nothing of the real machine may show.
+    """
+
+    def __init__(self, target_name: str, clock: Clock) -> None:
+        self._clock = clock
+        self._real = not clock.virtual
+        self._foreign = target_name != BUILTIN and self._real
+        self._target: object = None
+        self._children = children() if self._foreign else None
+        self._before: dict[str, float] = {}
+        self._after: dict[str, float] = {}
+        self._after_s = 0.0
+        self._known: set[asyncio.Task[Any]] = set()
+        self._kinds: dict[str, int] = {}
+        self._seen = False
+        self._orphans: int | None = None
+
+    def first_look(self, target: object) -> None:
+        """Right before the first workflow, on the loop's thread."""
+        self._target = target
+        self._known = live_tasks(self._clock.loop)
+        self._before = self._counts(self._known)
+
+    async def settle(self) -> None:
+        """Look at once, and again until the target is at rest or its time for that is over."""
+        began_s, pause_s = self._clock.now(), _FIRST_PAUSE_S
+        while not self._look(began_s) and self._clock.now() - began_s < REST_S:
+            await asyncio.sleep(min(pause_s, REST_S))
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+        if self._real and self._after.get("fds", 0.0) > self._before.get("fds", math.inf):
+            collect()
+            self._look(began_s)
+
+    def after_stop(self) -> None:
+        """The target has stopped: which children that it began are alive?"""
+        now = children() if self._foreign else None
+        if now is not None and self._children is not None:
+            self._orphans = len(now - self._children)
+
+    def rest(self) -> Rest | None:
+        """What was counted; None where the run did not come to rest."""
+        if not self._seen:
+            return None
+        return Rest(self._before, self._after, self._after_s, self._orphans, self._kinds)
+
+    def _look(self, began_s: float) -> bool:
+        tasks = live_tasks(self._clock.loop)
+        self._after = self._counts(tasks)
+        self._after_s = self._clock.now() - began_s
+        self._kinds = kinds_of(tasks - self._known)
+        self._seen = True
+        held = ("tasks", *SLOT_GAUGES)
+        return all(self._after[name] <= self._before.get(name, 0.0) for name in held if name in self._after)
+
+    def _counts(self, tasks: set[asyncio.Task[Any]]) -> dict[str, float]:
+        counts = {"tasks": float(len(tasks)), **self._slots()}
+        return counts | process_counts() if self._real else counts
+
+    def _slots(self) -> dict[str, float]:
+        if not isinstance(self._target, Gauged):
+            return {}
+        try:
+            shown = self._target.gauges()
+            return {name: float(shown[name]) for name in SLOT_GAUGES if name in shown}
+        except Exception:  # the sampler says so, with the reason
+            return {}

@@ -1,0 +1,135 @@
+"""Where an event loop is held up: the stack of its thread while it does not answer, taken from another thread.
+
+A loop is late for two reasons: many callbacks are ready, or one does not give way. They are told apart by identity: as
+long as one beat is unanswered, each callback that is ready runs at most once, so a callback that is seen at two looks
+has not given way between them. How long it held the loop is the time between the first and the last such look: never
+too much, and too little by the time to the first look. What the thread merely waited for a core is taken off.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import PurePath
+from types import CodeType, FrameType
+
+SHORTEST_S = 0.05
+"""Shorter holds are not kept."""
+_DEEPEST = 8
+_MOST_STACKS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """One callback, or one step of a task, that held the loop: the longest of those with the same functions.
+
+    `held_s` is at least how long, `at_s` when it was last seen (run's clock), `times` how often such a one was seen.
+    `stack` has the innermost call first: `fetch (flow.py:12)`.
+    """
+
+    held_s: float
+    at_s: float
+    times: int
+    stack: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Hold:
+    """One callback being watched: `key` tells its outermost frame from others."""
+
+    key: tuple[int, CodeType]
+    first_s: float
+    waited_s: float
+    held_s: float = 0.0
+    place: tuple[CodeType, ...] = ()
+
+
+class StallWatch:
+    """Watches the thread that `begin` is called on; `look` and `over` belong to one other thread.
+
+    `core_wait_s` returns how long that thread, ready to run, has waited for a core so far (seconds; NaN: unknown).
+    """
+
+    def __init__(self, core_wait_s: Callable[[], float]) -> None:
+        self._core_wait_s = core_wait_s
+        self._thread: int | None = None
+        self._floor: int | None = None
+        self._hold: _Hold | None = None
+        self._found: dict[tuple[CodeType, ...], Stall] = {}
+
+    def begin(self, thread: int, frame: FrameType | None) -> None:
+        """`thread` runs the loop; `frame` is the caller's, in a callback of that loop (None: it does not run yet)."""
+        self._thread = thread
+        below = None
+        while frame is not None:
+            if frame.f_code.co_flags & inspect.CO_COROUTINE:
+                below = frame.f_back
+            frame = frame.f_back
+        # what runs a loop written in C has no frame of its own: callbacks then stand directly on the one below
+        self._floor = None if below is None else id(below)
+
+    def look(self, now_s: float, at_s: float) -> None:
+        """The loop has not answered: what does it do? `now_s` is real time, `at_s` the run's clock."""
+        frame = None if self._thread is None else sys._current_frames().get(self._thread)
+        stack = _callback_stack(frame, self._floor)
+        if not stack:
+            self.over()
+            return
+        key = (id(stack[-1]), stack[-1].f_code)
+        waited_s = self._core_wait_s()
+        if self._hold is None or self._hold.key != key:
+            self._hold = _Hold(key, now_s, waited_s)
+            return
+        hold = self._hold
+        for_core_s = waited_s - hold.waited_s
+        hold.held_s = now_s - hold.first_s - (0.0 if math.isnan(for_core_s) else for_core_s)
+        if hold.held_s >= SHORTEST_S:
+            self._keep(hold, at_s, stack)
+
+    def over(self) -> None:
+        """The loop has answered, or waits for something to happen."""
+        self._hold = None
+
+    def stalls(self) -> tuple[Stall, ...]:
+        """The longest of each kind, the longest first."""
+        return tuple(sorted(self._found.values(), key=lambda stall: -stall.held_s))
+
+    def _keep(self, hold: _Hold, at_s: float, stack: list[FrameType]) -> None:
+        first = not hold.place
+        # one hold keeps the place where it was first seen: what computes is somewhere else at each look
+        hold.place = hold.place or tuple(frame.f_code for frame in stack)
+        before = self._found.get(hold.place)
+        times = (before.times if before else 0) + first
+        if before is not None and before.held_s >= hold.held_s:
+            self._found[hold.place] = Stall(before.held_s, before.at_s, times, before.stack)
+        elif before is not None or len(self._found) < _MOST_STACKS:
+            self._found[hold.place] = Stall(hold.held_s, at_s, times, tuple(map(_place, stack[:_DEEPEST])))
+
+
+def _callback_stack(frame: FrameType | None, floor: int | None) -> list[FrameType]:
+    """The frames of the callback that runs, innermost first; empty where the loop waits or does its own work."""
+    stack: list[FrameType] = []
+    while frame is not None and id(frame) != floor:
+        code = frame.f_code
+        if code.co_name == "_run" and _is_asyncio(code):
+            return stack
+        if code.co_name in _LOOPS_OWN and _is_asyncio(code):
+            return []
+        stack.append(frame)
+        frame = frame.f_back
+    return stack if frame is not None else []
+
+
+_LOOPS_OWN = frozenset({"_run_once", "run_forever", "run_until_complete"})
+
+
+def _is_asyncio(code: CodeType) -> bool:
+    return PurePath(code.co_filename).parent.name == "asyncio"
+
+
+def _place(frame: FrameType) -> str:
+    path = PurePath(frame.f_code.co_filename)
+    return f"{frame.f_code.co_name} ({'/'.join(path.parts[-2:])}:{frame.f_lineno})"
