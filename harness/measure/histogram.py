@@ -35,6 +35,16 @@ def bucket_of(value_s: float) -> int:
     return 1 + (exponent - 1 - _LOWEST) * _PER_OCTAVE + int((mantissa - 0.5) * (2 * _PER_OCTAVE))
 
 
+def buckets_of(values_s: Floats) -> Ints:
+    """`bucket_of` each of an array of durations, of the same shape."""
+    mantissa, exponent = np.frexp(values_s)
+    place = ((mantissa - 0.5) * (2 * _PER_OCTAVE)).astype(np.int64)
+    bucket = 1 + (exponent.astype(np.int64) - 1 - _LOWEST) * _PER_OCTAVE + place
+    bucket[(exponent <= _LOWEST) | (values_s <= 0)] = 0
+    bucket[exponent > _LOWEST + _OCTAVES] = BUCKETS - 1
+    return np.asarray(bucket)
+
+
 def lower_bound_s(bucket: int) -> float:
     """The least duration that falls into a bucket, in seconds."""
     if bucket == 0:
@@ -52,12 +62,7 @@ class Histogram:
     @classmethod
     def of(cls, values_s: Floats) -> Histogram:
         """The histogram of an array of durations in seconds."""
-        mantissa, exponent = np.frexp(values_s)
-        place = ((mantissa - 0.5) * (2 * _PER_OCTAVE)).astype(np.int64)
-        bucket = 1 + (exponent.astype(np.int64) - 1 - _LOWEST) * _PER_OCTAVE + place
-        bucket[(exponent <= _LOWEST) | (values_s <= 0)] = 0
-        bucket[exponent > _LOWEST + _OCTAVES] = BUCKETS - 1
-        return cls(np.bincount(bucket, minlength=BUCKETS))
+        return cls(np.bincount(buckets_of(values_s), minlength=BUCKETS))
 
     def __len__(self) -> int:
         return int(self.counts.sum())
@@ -76,9 +81,12 @@ class Histogram:
             return math.nan
         rank = max(1, math.ceil(share * total))
         bucket = int(np.searchsorted(np.cumsum(self.counts), rank))
-        if bucket == 0:
-            return 0.0
-        return (lower_bound_s(bucket) + lower_bound_s(bucket + 1)) / 2
+        return self.middle_s(bucket)
+
+    @staticmethod
+    def middle_s(bucket: int) -> float:
+        """What stands for every value of a bucket, in seconds."""
+        return 0.0 if bucket == 0 else (lower_bound_s(bucket) + lower_bound_s(bucket + 1)) / 2
 
     def mean(self) -> float:
         """The mean of the buckets' middles, in seconds; NaN without a sample."""
@@ -86,5 +94,5 @@ class Histogram:
         if total == 0:
             return math.nan
         used = np.flatnonzero(self.counts)
-        middles = [0.0 if k == 0 else (lower_bound_s(int(k)) + lower_bound_s(int(k) + 1)) / 2 for k in used]
+        middles = [self.middle_s(int(k)) for k in used]
         return math.fsum(m * int(c) for m, c in zip(middles, self.counts[used], strict=True)) / total

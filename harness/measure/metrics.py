@@ -44,7 +44,7 @@ __all__ = [
     "summarise",
 ]
 
-_ERRORS = (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.CANCELLED)
+ERRORS = (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.CANCELLED)
 
 
 def summarise(scenario: Scenario, runs: Sequence[Run]) -> MultiAgentLoadMetrics:
@@ -67,7 +67,7 @@ def summarise(scenario: Scenario, runs: Sequence[Run]) -> MultiAgentLoadMetrics:
         outcomes={outcome.name.lower(): int(counts[outcome]) for outcome in Outcome},
         errors=_errors(runs),
         success_rate=estimates.share(int(counts[Outcome.SUCCEEDED]), offered),
-        error_rate=estimates.share(sum(int(counts[outcome]) for outcome in _ERRORS), offered),
+        error_rate=estimates.share(sum(int(counts[outcome]) for outcome in ERRORS), offered),
         rejection_rate=estimates.share(int(counts[Outcome.REJECTED]), offered),
         concurrent_workflows=max((in_flight(run.workflows).largest() for run in runs), default=0),
         makespan=estimates.median((run.ended_s for run in runs), "no run"),
@@ -80,7 +80,7 @@ def summarise(scenario: Scenario, runs: Sequence[Run]) -> MultiAgentLoadMetrics:
         doubts=(),
         measured=measured_figures(runs),
     )
-    return dataclasses.replace(metrics, doubts=_all_doubts(runs, metrics, observable))
+    return dataclasses.replace(metrics, doubts=all_doubts(runs, metrics, observable))
 
 
 def _counted(runs: Sequence[Run]) -> Ints:
@@ -140,7 +140,7 @@ def _replication(run: Run, ordered: Floats, machine: Machine) -> ReplicationMetr
         latency_p95_s=_quantile(ordered, 0.95),
         latency_p99_s=_quantile(ordered, 0.99),
         seconds_per_workflow=run.ended_s / succeeded if succeeded else None,
-        error_rate=sum(int(counts[outcome]) for outcome in _ERRORS) / offered if offered else 0.0,
+        error_rate=sum(int(counts[outcome]) for outcome in ERRORS) / offered if offered else 0.0,
         rejection_rate=int(counts[Outcome.REJECTED]) / offered if offered else 0.0,
         memory_over_start_b=machine.memory_over_start_b,
         driver_cpu_per_workflow_s=None if math.isnan(run.driver_cpu_s) or not offered else run.driver_cpu_s / offered,
@@ -151,7 +151,7 @@ def _quantile(ordered: Floats, q: float) -> float | None:
     return float(ordered[nearest_rank(len(ordered), q) - 1]) if len(ordered) else None
 
 
-def _all_doubts(runs: Sequence[Run], metrics: MultiAgentLoadMetrics, observable: bool) -> tuple[str, ...]:
+def all_doubts(runs: Sequence[Run], metrics: MultiAgentLoadMetrics, observable: bool) -> tuple[str, ...]:
     """Every reason for care, once: of the runs, of what is not seen, and of the figures (one reason, one line).
 
     A figure without a value carries its reason itself.
