@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from harness.drive.clock import Clock, Rank
 from harness.drive.target import Gauged
 from harness.measure.record import Series
+from harness.measure.samples import SampleLog
 
 INTERVAL_S = 0.1
 
@@ -20,8 +19,7 @@ class GaugeSampler:
         self._target = target
         self._clock = clock
         self._doubts = doubts
-        self._times: list[float] = []
-        self._samples: list[dict[str, float]] = []
+        self._log = SampleLog()
         self._next = 0
         self._stopped = False
 
@@ -38,13 +36,11 @@ class GaugeSampler:
         except Exception as error:
             self._doubts.append(f"the target's gauges() failed: {type(error).__name__}: {error}")
             return
-        self._times.append(self._clock.now())
-        self._samples.append(figures)
-        self._next = max(self._next + 1, math.floor(self._times[-1] / INTERVAL_S) + 1)
+        now_s = self._clock.now()
+        self._log.add((now_s,), figures)
+        self._next = max(self._next + 1, math.floor(now_s / INTERVAL_S) + 1)
         self._clock.call_at(self._next * INTERVAL_S, Rank.LIMIT, self.sample)
 
     def series(self) -> Series:
         """What was sampled; NaN where a sample lacks a name."""
-        names = sorted({name for sample in self._samples for name in sample})
-        columns = {name: np.array([sample.get(name, math.nan) for sample in self._samples]) for name in names}
-        return Series(np.array(self._times, dtype=np.float64), columns, modelled=False)
+        return Series(self._log.times(), self._log.columns(self._log.names()), modelled=False)

@@ -16,13 +16,12 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
-import numpy as np
-
 from harness.measure.executors import FIGURES as EXECUTOR_FIGURES
 from harness.measure.executors import executor_figures
 from harness.measure.heartbeat import Heartbeat
 from harness.measure.processes import FIGURES, ProcessTree, spread_back, usable_cores
 from harness.measure.record import Series, empty_series
+from harness.measure.samples import SampleLog
 from harness.measure.stalls import Stall, StallWatch
 
 INTERVAL_S = 0.1
@@ -120,9 +119,7 @@ class ResourceMonitor:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._times: list[float] = []
-        self._real_s: list[float] = []
-        self._rows: list[dict[str, float]] = []
+        self._log = SampleLog()
         self._slow_from_s = -math.inf
         self._begun_s = math.nan
         self.marks: list[tuple[float, str]] = []
@@ -222,18 +219,15 @@ class ResourceMonitor:
             if self._heart is not None:
                 row["loop_lag_s"], row["tasks"] = self._heart.worst_lag_s(), self._heart.tasks()
             now_s = self._now()
-            self._times.append(now_s)
-            self._real_s.append(began_s)
-            self._rows.append(row)
+            self._log.add((now_s, began_s), row)
             return now_s
 
     def _series(self) -> Series:
-        if not self._rows:
+        if not len(self._log):
             return empty_series()
         names = (*FIGURES, *_OWN_FIGURES, *EXECUTOR_FIGURES, *(("loop_lag_s", "tasks") if self._heart else ()))
-        columns = {name: np.array([row[name] for row in self._rows], dtype=np.float64) for name in names}
+        columns = self._log.columns(names)
         # by real seconds: the clock of the run may have stood still or jumped meanwhile
-        real_s = np.array(self._real_s, dtype=np.float64)
-        columns["cpu_cores"] = spread_back(real_s, columns["cpu_cores"], float(usable_cores()))
+        columns["cpu_cores"] = spread_back(self._log.times(1), columns["cpu_cores"], float(usable_cores()))
         columns["cpu_share"] = columns["cpu_cores"] / usable_cores()
-        return Series(np.array(self._times, dtype=np.float64), columns)
+        return Series(self._log.times(), columns)
