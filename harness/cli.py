@@ -12,6 +12,7 @@ import click
 
 import harness
 from harness.cli_compare import compare, continuous, history
+from harness.cli_github import github
 from harness.errors import ExitCode, HarnessError
 
 if TYPE_CHECKING:
@@ -213,6 +214,7 @@ def report(files: Sequence[Path], form: str | None) -> None:
 main.add_command(compare)
 main.add_command(continuous)
 main.add_command(history)
+main.add_command(github)
 
 
 def _chosen(catalog: Catalog, names: Sequence[str]) -> list[Scenario]:

@@ -6,6 +6,7 @@ HarnessError                   anything this package refuses; carries the exit c
 ├── TargetError                the target cannot be imported, is not callable, or fails to start or stop
 ├── ReportError                a report that cannot be written, read, or that its schema refuses
 ├── MissingExtraError          an optional dependency is not installed; names the extra that brings it
+├── GitHubError                GitHub cannot be reached, refuses, or answers what it should not
 ├── RunInvalidError            the run happened but may not be believed
 │   └── ClockError             the clock could not be kept honest (a deadlock, a job that outlives its grace)
 └── NotEnoughError             nothing, or too little, to judge
@@ -98,6 +99,10 @@ class MissingExtraError(HarnessError):
             f"{needed_for} needs the package {package!r}, which is not installed; "
             f"install it with: pip install 'agent-load-harness[{extra}]'"
         )
+
+
+class GitHubError(HarnessError):
+    """GitHub cannot be reached, refuses a request (token, permissions, rate limit), or answers what it should not."""
 
 
 class RunInvalidError(HarnessError):

@@ -25,6 +25,10 @@ class Series:
     """One metric under one identity (machine, clock, scenario digest, seeds), oldest commit first."""
 
     name: str
+    metric: str
+    """The name that the series of one metric under several identities share."""
+    current: bool
+    """Whether no other identity of the metric was measured later."""
     unit: str
     direction: str
     commits: tuple[str, ...]
@@ -121,25 +125,34 @@ def _when(run: Found) -> float:
 def _split(name: str, points: Sequence[tuple[str, Measured]]) -> Iterable[Series]:
     """What differs in anything that forbids a comparison is another series."""
     groups: dict[str, list[tuple[str, Measured]]] = {}
+    newest = ""
     for commit, one in points:
         exact = one.kind == "exact"
         machine = None if exact else sorted(one.identity.machine.items())
         facts = (one.unit, one.direction, one.kind, *labels(one.identity), machine, one.seeds if exact else None)
         groups.setdefault(repr(facts), []).append((commit, one))
-    for place, group in enumerate(groups.values(), 1):
+        newest = repr(facts)
+    for place, (key, group) in enumerate(groups.items(), 1):
         first = group[0][1]
         told = ", ".join(fact for fact in labels(first.identity) if fact)
         shown = f"{name} ({told}; {place} of {len(groups)})" if len(groups) > 1 else name
-        yield _series(shown, group)
+        yield _series(shown, name, key == newest, group)
 
 
-def _series(name: str, points: Sequence[tuple[str, Measured]]) -> Series:
+def _series(name: str, metric: str, current: bool, points: Sequence[tuple[str, Measured]]) -> Series:
     first = points[0][1]
     commits = tuple(commit for commit, _ in points)
     values = tuple(_level(one) for _, one in points)
     history = find_steps(values, commits, direction=first.direction)
     return Series(
-        name=name, unit=first.unit, direction=first.direction, commits=commits, values=values, history=history
+        name=name,
+        metric=metric,
+        current=current,
+        unit=first.unit,
+        direction=first.direction,
+        commits=commits,
+        values=values,
+        history=history,
     )
 
 

@@ -51,11 +51,6 @@ class Row:
         # a ratio that falls by as much as it would have had to rise; a proportion by as many points
         return low >= (-margin if self.verdict.kind == "rate" else 1 / (1 + margin) - 1)
 
-    @property
-    def settled(self) -> bool:
-        """Whether a gate knows what it needs: compared with a verdict, shown to be no worse, or accepted."""
-        return self.word in SETTLED or self.no_worse or self.accepted
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
@@ -85,12 +80,21 @@ class Comparison:
         Fails closed: nothing settled, a metric gone or incomparable, and, unless allowed or shown to be no worse, an
         inconclusive one are no success. Metrics that are new cannot be compared yet, and do not count.
         """
-        open_words = {row.word for row in self.rows if not (row.accepted or row.no_worse)}
-        if "regressed" in open_words:
-            return ExitCode.REGRESSION
-        settled = any(row.settled for row in self.rows)
-        gaps = {"missing", "incomparable"} | (set() if allow_inconclusive else {"inconclusive"})
-        return ExitCode.NOT_ENOUGH if gaps & open_words or not settled else ExitCode.HELD
+        return exit_code_of(
+            [row.word for row in self.rows],
+            [row.accepted or row.no_worse for row in self.rows],
+            allow_inconclusive=allow_inconclusive,
+        )
+
+
+def exit_code_of(words: Sequence[str], accepted: Sequence[bool], *, allow_inconclusive: bool) -> ExitCode:
+    """How a comparison ends whose metrics have these verdicts; `accepted`: by a waiver, or shown to be no worse."""
+    open_words = {word for word, fine in zip(words, accepted, strict=True) if not fine}
+    if "regressed" in open_words:
+        return ExitCode.REGRESSION
+    settled = any(accepted) or not SETTLED.isdisjoint(words)
+    gaps = {"missing", "incomparable"} | (set() if allow_inconclusive else {"inconclusive"})
+    return ExitCode.NOT_ENOUGH if gaps & open_words or not settled else ExitCode.HELD
 
 
 def compare(

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.errors import Mistake, ReportError
-from harness.judge.compare import COMPARED, Comparison, Row
+from harness.errors import ExitCode, Mistake, ReportError
+from harness.judge.compare import COMPARED, Comparison, Row, exit_code_of
 from harness.judge.metrics_form import Measured, Side
 from harness.judge.statistics.records import Rules, Verdict
 from harness.judge.waivers import State, Waiver
@@ -21,6 +21,8 @@ from harness.report.document import read_json, write_document
 from harness.report.figures import number, text
 
 COMPARISON_VERSION = 1
+_MOST_MISTAKES = 60
+_VERDICTS = {ExitCode.HELD: "held", ExitCode.REGRESSION: "regressed"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,7 @@ def comparison_document(comparison: Comparison, circumstances: Circumstances) ->
         "timestamp": circumstances.timestamp.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "harness_version": circumstances.harness_version,
         "command": text(circumstances.command),
-        "verdict": {0: "held", 1: "regressed"}.get(code, "not_enough"),
+        "verdict": _VERDICTS.get(code, "not_enough"),
         "exit_code": int(code),
         "allow_inconclusive": circumstances.allow_inconclusive,
         "base": _side(comparison.base),
@@ -173,7 +175,10 @@ def refuse_comparison(document: Any, source: str) -> None:
     """Raise `ReportError`, which names every mistake, where `document` is no comparison."""
     mistakes = comparison_mistakes(document)
     if mistakes:
-        raise ReportError("\n".join(f"{source}: {mistake}" for mistake in mistakes))
+        said = [f"{source}: {mistake}" for mistake in mistakes[:_MOST_MISTAKES]]
+        if len(mistakes) > _MOST_MISTAKES:
+            said.append(f"{source}: and {len(mistakes) - _MOST_MISTAKES} more mistakes")
+        raise ReportError("\n".join(said))
 
 
 def comparison_mistakes(document: Any) -> list[Mistake]:
@@ -181,7 +186,7 @@ def comparison_mistakes(document: Any) -> list[Mistake]:
     from harness.schema import schema_mistakes  # noqa: PLC0415 - jsonschema is not needed to judge
 
     mistakes = schema_mistakes("comparison", document)
-    return mistakes or _miscounted(document["counts"], document["metrics"])
+    return mistakes or _miscounted(document["counts"], document["metrics"]) or _misjudged(document)
 
 
 def _miscounted(counts: Mapping[str, int], metrics: Sequence[Mapping[str, Any]]) -> list[Mistake]:
@@ -196,4 +201,23 @@ def _miscounted(counts: Mapping[str, int], metrics: Sequence[Mapping[str, Any]])
         Mistake(f"counts.{word}", str(count), f"{found[word]}, as in metrics")
         for word, count in counts.items()
         if count != found[word]
+    ]
+
+
+def _misjudged(document: Mapping[str, Any]) -> list[Mistake]:
+    """The verdict over all must be the one that follows from the rows, which a schema cannot see either."""
+    metrics = document["metrics"]
+    mistakes = [
+        Mistake(f"metrics[{k}].no_worse", "true", f"false where the verdict is {metric['verdict']}")
+        for k, metric in enumerate(metrics)
+        if metric["no_worse"] and metric["verdict"] != "inconclusive"
+    ]
+    accepted = [bool(one["waiver"] and one["waiver"]["accepted"]) or one["no_worse"] for one in metrics]
+    words = [metric["verdict"] for metric in metrics]
+    code = exit_code_of(words, accepted, allow_inconclusive=document["allow_inconclusive"])
+    expected = {"exit_code": int(code), "verdict": _VERDICTS.get(code, "not_enough")}
+    return mistakes or [
+        Mistake(name, str(document[name]), f"{value}, as the metrics say")
+        for name, value in expected.items()
+        if document[name] != value
     ]

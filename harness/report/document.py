@@ -28,6 +28,7 @@ __all__ = [
     "build_report",
     "json_document",
     "json_text",
+    "parse_json",
     "read_json",
     "read_report",
     "read_reports",
@@ -179,7 +180,7 @@ def read_json(path: Path, *, strict: bool = True) -> Any:
 
     Raises `ReportError` where it cannot be read, with line and column; a key twice in one object is refused.
     """
-    return _parse(path, _read(path), strict)
+    return parse_json(str(path), _read(path), strict=strict)
 
 
 def report_mistakes(document: Any) -> list[Mistake]:
@@ -226,7 +227,8 @@ def _kind(path: Path) -> str:
     return "a folder" if path.is_dir() else "something that is not a regular file"
 
 
-def _parse(path: Path, text: str, strict: bool) -> Any:
+def parse_json(source: str, text: str, *, strict: bool = True) -> Any:
+    """The JSON `text`; `source` names it in errors. Raises `ReportError` as `read_json` does."""
     numbers: dict[str, Any] = {"parse_constant": _refuse_constant, "parse_float": _finite_float} if strict else {}
     try:
         return json.loads(text, object_pairs_hook=_unique_keys, **numbers)
@@ -234,17 +236,20 @@ def _parse(path: Path, text: str, strict: bool) -> Any:
         where = f"line {error.lineno}, column {error.colno}"
         ended = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
         found = "the end of the file (is it truncated?)" if ended else error.msg
-        raise ReportError(f"{path}: {where}: expected JSON, found {found}") from error
+        raise ReportError(f"{source}: {where}: expected JSON, found {found}") from error
     except (ValueError, RecursionError) as error:
         found = "brackets nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise ReportError(f"{path}: expected strict JSON, found {found}") from error
+        raise ReportError(f"{source}: expected strict JSON, found {found}") from error
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document = dict(pairs)
     if len(document) != len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} twice in one object")
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise ValueError(f"the key {key!r} twice in one object")
+            seen.add(key)
     return document
 
 
