@@ -46,7 +46,7 @@ def assess(
     scenario: Scenario,
     seeds: Iterable[int],
     *,
-    target: str = BUILTIN,
+    target: object = BUILTIN,
     clock: ClockName = "wall",
     progress: Progress | None = None,
     take_stop_signals: bool = False,

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 import harness
 from harness.cli_compare import compare, continuous, history
 from harness.cli_github import github
+from harness.cli_settings import SettledCommand
 from harness.errors import ExitCode, HarnessError
 
 if TYPE_CHECKING:
@@ -76,7 +78,7 @@ def main() -> None:
     """
 
 
-@main.command("list")
+@main.command("list", cls=SettledCommand)
 @_FILE
 def list_scenarios(path: Path | None) -> None:
     """List the scenarios and workflow types that are declared."""
@@ -87,7 +89,7 @@ def list_scenarios(path: Path | None) -> None:
     click.echo(listing(catalog, catalog.types), nl=False)
 
 
-@main.command()
+@main.command(cls=SettledCommand)
 @click.argument("scenario")
 @_FILE
 def show(scenario: str, path: Path | None) -> None:
@@ -105,7 +107,7 @@ def show(scenario: str, path: Path | None) -> None:
     click.echo(tomli_w.dumps(declaration_of(find_scenario(load_scenarios(path), scenario))), nl=False)
 
 
-@main.command()
+@main.command(cls=SettledCommand)
 @click.argument("names", nargs=-1, metavar="[SCENARIO]...")
 @_FILE
 @click.option(
@@ -114,7 +116,8 @@ def show(scenario: str, path: Path | None) -> None:
     default="builtin",
     show_default=True,
     metavar="TARGET",
-    help="builtin, module:attribute, path/to/file.py:attribute or langgraph:module:graph.",
+    help="builtin, module:attribute, path/to/file.py:attribute, langgraph:module:graph or http://…; "
+    "without it, the [target] of --file, if it has one.",
 )
 @click.option(
     "-c",
@@ -177,17 +180,20 @@ def run(
     harness run 25_concurrent_workflows --clock virtual --replications 30
     harness run --target langgraph:my_app.graph:graph --json > reports.json
     """
-    from harness.drive.opening import target_factory  # noqa: PLC0415 - every command imports only what it needs
+    from harness.drive.opening import as_factory, chosen_target  # noqa: PLC0415 - every command imports only what it needs
     from harness.execute import check_options  # noqa: PLC0415
     from harness.report.document import refuse_folder  # noqa: PLC0415
     from harness.scenario.load import load_scenarios  # noqa: PLC0415
 
-    scenarios = _chosen(load_scenarios(path), names)
+    catalog = load_scenarios(path)
+    scenarios = _chosen(catalog, names)
     check_options(clock, seed + replications - 1)
-    target_factory(target)
+    by_default = click.get_current_context().get_parameter_source("target") is ParameterSource.DEFAULT
+    under_load = chosen_target(target, by_default, catalog.target)
+    as_factory(under_load)
     refuse_folder(report_dir)
     seeds = range(seed, seed + replications)
-    how = {"target": target, "clock": clock, "patch_time": patch_time, "job_grace_s": job_grace_s}
+    how = {"target": under_load, "clock": clock, "patch_time": patch_time, "job_grace_s": job_grace_s}
     reports: list[Report] = []
     try:
         code = _run_each(scenarios, seeds, how, folder=Path(report_dir), quiet=quiet, reports=reports)

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 from harness.drive.clock import CLOCKS, ClockName, real_now_s
 from harness.drive.interrupts import Interrupts, asked_to_stop
-from harness.drive.opening import BUILTIN, as_factory, target_factory
+from harness.drive.opening import BUILTIN, as_factory
 from harness.drive.outside_work import JOB_GRACE_S
 from harness.drive.replication import Replication
 from harness.errors import DeclarationError, HarnessError, Mistake
@@ -75,7 +75,7 @@ def run_all(
     scenario: Scenario,
     seeds: Iterable[int],
     *,
-    target: str = BUILTIN,
+    target: object = BUILTIN,
     clock: ClockName = "wall",
     progress: Progress | None = None,
     take_stop_signals: bool = False,
@@ -87,7 +87,7 @@ def run_all(
     The other arguments are those of `run`.
     """
     given: dict[str, Any] = {"job_grace_s": job_grace_s, "patch_time": patch_time}
-    factory = target_factory(target)
+    name, factory = as_factory(target)
     ended = 0
     for seed in seeds:
         check_options(clock, seed)
@@ -96,7 +96,7 @@ def run_all(
         if target == BUILTIN and clock == "virtual":
             done = _simulated(planned, take_stop_signals)
         else:
-            done = Replication(planned, factory, target, clock, further, take_stop_signals, **given).drive()
+            done = Replication(planned, factory, name, clock, further, take_stop_signals, **given).drive()
         ended += len(done.workflows)
         if progress is not None:
             progress(ended)

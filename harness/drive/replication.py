@@ -267,7 +267,7 @@ class Replication:
             self._dispatcher.close(ended_s, stopped)
         return Run(
             scenario=scenario.name,
-            digest=scenario.digest,
+            digest=self.factory.digest(scenario.digest),
             target=self.target_name,
             clock=self.clock_name,
             seed=self.plan.seed,

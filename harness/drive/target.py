@@ -105,9 +105,14 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class TargetFactory:
-    """Makes a fresh target for one replication."""
+    """Makes a fresh target for one replication.
+
+    `digest` turns a scenario's digest into that of the scenario on this target: another one where the target is
+    declared, too, and says what is asked of it.
+    """
 
     make: Callable[[Session], Target]
+    digest: Callable[[str], str] = str
 
     def __call__(self, session: Session) -> Target:
         """The target for `session`."""

@@ -146,6 +146,11 @@ class _Asked:
     limits: tuple[Any, ...]
 
 
+def digest_with(scenario_digest: str, target: HttpTarget) -> str:
+    """The digest of a scenario that is run by this target's requests: 16 hexadecimal digits."""
+    return digest_of(_Asked((scenario_digest, target.digest), ()))
+
+
 def is_url(text: str) -> bool:
     """Whether a target's name is the address of a service."""
     return text.lower().startswith(("http://", "https://"))

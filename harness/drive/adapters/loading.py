@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.errors import TargetError
 
-_ALLOWED = "builtin, module:attribute, path/to/file.py:attribute or langgraph:module:graph"
+_ALLOWED = "builtin, module:attribute, path/to/file.py:attribute, langgraph:module:graph or http://…"
 
 
 def load_object(spec: str) -> Any:
