@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import harness
+from harness.cli_settings import SettledCommand
 from harness.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def compare(
     sys.exit(_finish(found, circumstances, form, report_dir))
 
 
-@click.command()
+@click.command(cls=SettledCommand)
 @click.argument("base")
 @click.argument("head")
 @click.argument("scenarios", nargs=-1, metavar="[SCENARIO]...")

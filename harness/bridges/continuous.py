@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Protocol
 
 import harness
+from harness.bridges.apparatus import ScenarioFiles, lend_target, scenario_files
 from harness.bridges.checkout import Checkout, Repository, checked_out, find_repository, is_dirty
 from harness.bridges.environments import Interpreter, built_interpreter, present_interpreter
 from harness.bridges.rounds_of_commits import Load, Rounds, StoppedError
@@ -99,6 +100,7 @@ def continuous(
     The first Ctrl-C or SIGTERM ends the measuring, and what was measured is judged. Raises `HarnessError` for a commit,
     file or target that does not exist, and where both sides would measure the same code.
     """
+    # long: one step after the other, within what must be undone whatever happens
     asked: list[str] = []
     repository = find_repository(Path.cwd())
     _refuse_other_code(request.target, repository)
@@ -107,18 +109,20 @@ def continuous(
         Interrupts(_NO_ALARM, asked.append, take_stop_signals=True),
         checked_out(repository, revisions) as (folder, checkouts),
     ):
+        scenarios = scenario_files(request.file, repository, checkouts, same=request.same_scenarios)
+        lent = (*scenarios.notes, *lend_target(request.target, repository, checkouts))
         rounds = Rounds(
             repository=repository,
             checkouts=checkouts,
             interpreters=_interpreters(request, repository, checkouts, folder, watcher),
-            load=_load(request, repository, checkouts),
+            load=_load(request, scenarios),
             folder=folder,
             advanced=watcher.advanced,
             asked=asked,
         )
         watcher.says(f"{checkouts['base']}, {checkouts['head']}, seed {request.seed}")
         outcome = measure_and_judge(rounds, effort, waivers=waivers, today=today, looked=watcher.looked)
-        return replace(outcome, notes=tuple(_notes(repository, checkouts)))
+        return replace(outcome, notes=(*_notes(repository, checkouts), *lent))
 
 
 def _notes(repository: Repository, checkouts: Mapping[str, Checkout]) -> Iterator[str]:
@@ -152,10 +156,10 @@ def _interpreters(
     return found
 
 
-def _load(request: Request, repository: Repository, checkouts: Mapping[str, Checkout]) -> Load:
+def _load(request: Request, scenarios: ScenarioFiles) -> Load:
     return Load(
         scenarios=tuple(dict.fromkeys(request.scenarios)),
-        files=_files(request, repository, checkouts),
+        files=scenarios.files,
         target=request.target,
         clock=request.clock,
         seed=request.seed,
@@ -163,23 +167,6 @@ def _load(request: Request, repository: Repository, checkouts: Mapping[str, Chec
         # only what is asked for is passed on: a harness of an older commit may not know it
         clock_options={"patch_time": True} if request.patch_time else {},
     )
-
-
-def _files(request: Request, repository: Repository, checkouts: Mapping[str, Checkout]) -> dict[str, str | None]:
-    """The file of scenarios on each side: each checkout's own, head's for both, or one outside the repository."""
-    if request.file is None:
-        return dict.fromkeys(checkouts)
-    path = (repository.here / request.file).resolve()
-    if not path.is_relative_to(repository.top):
-        return dict.fromkeys(checkouts, str(path))
-    inside = path.relative_to(repository.top)
-    places = {side: checkout.root / inside for side, checkout in checkouts.items()}
-    if request.same_scenarios:
-        places = dict.fromkeys(places, places["head"])
-    if not any(place.exists() for place in places.values()):
-        where = "a file of base or head" if not request.same_scenarios else "a file of head"
-        raise DeclarationError("continuous", [Mistake("--file", f"{str(inside)!r}, which is in neither", where)])
-    return {side: str(place) for side, place in places.items()}
 
 
 def measure_and_judge(
@@ -246,7 +233,7 @@ def side_of(rounds: Rounds, side: str) -> Side:
     measured = rounds.measured[side]
     if file is not None:
         # as it is called in a checkout; the one that was measured is gone by then
-        named = Path(file).relative_to(checkout.root) if Path(file).is_relative_to(checkout.root) else Path(file)
+        named = _as_called(Path(file), (*(one.root for one in rounds.checkouts.values()), rounds.repository.top))
         measured = [replace(one, command=f"{one.command} --file {shlex.quote(str(named))}") for one in measured]
     notes = [f"{side}: the scenario {name} is not declared there" for name in rounds.absent[side]]
     return Side(
@@ -257,6 +244,11 @@ def side_of(rounds: Rounds, side: str) -> Side:
         measured=tuple(measured),
         notes=tuple(notes),
     )
+
+
+def _as_called(file: Path, roots: Iterable[Path]) -> Path:
+    """`file` from the folder of the checkout on that it is in, whichever side's that is."""
+    return next((file.relative_to(root) for root in roots if file.is_relative_to(root)), file)
 
 
 def _refuse_unknown(rounds: Rounds) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,9 +15,14 @@ from harness.bridges.seeds import LARGEST_SEED, MOST_SEEDS, parse_seeds
 from harness.errors import HarnessError, UnitError
 
 if TYPE_CHECKING:
+    from harness.bridges.settings import Settings
     from harness.drive.clock import ClockName
 
 _Value = TypeVar("_Value")
+
+_OF_PROJECT = {"target", "clock", "file", "report_dir"}
+"""What is taken from the project's settings where neither an option nor the ini file says it."""
+_TABLE = b"tool.harness"
 
 _HELP = {
     "target": (
@@ -120,7 +126,8 @@ class _Settings:
     """What the user wrote, by the option's name, and what is wrong with it."""
 
     def __init__(self, config: pytest.Config) -> None:
-        self.found = {name: setting for name in _HELP if (setting := _setting(config, name)) is not None}
+        project = _project(config.rootpath)
+        self.found = {name: setting for name in _HELP if (setting := _setting(config, name, project)) is not None}
         self.mistakes: list[str] = []
 
     def value(self, name: str, read: Callable[[Setting], _Value], default: _Value) -> _Value:
@@ -135,13 +142,40 @@ class _Settings:
             return default
 
 
-def _setting(config: pytest.Config, name: str) -> Setting | None:
+def _setting(config: pytest.Config, name: str, project: Settings | None) -> Setting | None:
     given = config.getoption(_key(name))
     if given is not None:
         return Setting(str(given), f"--load-{name}", Path(config.invocation_params.dir), typed=True)
     written = str(config.getini(_key(name)))
     folder = config.inipath.parent if config.inipath else config.rootpath
-    return Setting(written, f"ini option {_key(name)}", folder, typed=False) if written else None
+    if written:
+        return Setting(written, f"ini option {_key(name)}", folder, typed=False)
+    return _of_project(config, name, project)
+
+
+def _of_project(config: pytest.Config, name: str, project: Settings | None) -> Setting | None:
+    key = name.replace("-", "_")
+    if project is None or key not in _OF_PROJECT or key not in project.values:
+        return None
+    text, origin = str(project.values[key]), f"{project.source}: {key}"
+    if key == "target" and text.rpartition(":")[0].endswith(".py"):
+        # a target's path starts from the working directory
+        text = os.path.relpath(config.rootpath / text, config.invocation_params.dir)
+    return Setting(text, origin, config.rootpath, typed=False)
+
+
+def _project(folder: Path) -> Settings | None:
+    """What `harness.toml` of the root directory says, or `[tool.harness]`: the same that `harness run` goes by."""
+    pyproject = folder / "pyproject.toml"
+    # most sessions have none, and are not to wait for a parser
+    if not (folder / "harness.toml").is_file() and not (pyproject.is_file() and _TABLE in pyproject.read_bytes()):
+        return None
+    from harness.bridges.settings import read_settings  # noqa: PLC0415 - see above
+
+    try:
+        return read_settings(folder)
+    except HarnessError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 def _default_folder(config: pytest.Config) -> Path:
