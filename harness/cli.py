@@ -13,7 +13,6 @@ from click.core import ParameterSource
 
 import harness
 from harness.cli_compare import compare, continuous, history
-from harness.cli_settings import SettledCommand
 from harness.cli_github import github
 from harness.cli_settings import SettledCommand
 from harness.errors import ExitCode, HarnessError
