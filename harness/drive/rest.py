@@ -45,8 +45,8 @@ class RestWatch:
     async def settle(self) -> None:
         """Look at once, and again until the target is at rest or its time for that is over."""
         began_s, pause_s = self._clock.now(), _FIRST_PAUSE_S
-        while not self._look(began_s) and self._clock.now() - began_s < REST_S:
-            await asyncio.sleep(min(pause_s, REST_S))
+        while not self._look(began_s) and (left_s := began_s + REST_S - self._clock.now()) > 0:
+            await asyncio.sleep(min(pause_s, left_s))
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
         if self._real and self._after.get("fds", 0.0) > self._before.get("fds", math.inf):
             collect()

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from harness.measure import estimates
 from harness.measure.gauges import sampling_doubt
+from harness.measure.growth import slope_of
 from harness.measure.machine import Machine
 from harness.measure.summary import Estimate, ResourceMetrics
-from harness.measure.trend import theil_sen
 from harness.scenario.model import BurstLoad, Load
 
 
@@ -61,7 +61,7 @@ def _spread(machines: Sequence[Machine], missing: str) -> Estimate:
 
 def _slope(machines: Sequence[Machine], missing: str) -> Estimate:
     groups = [machine.growth for machine in machines if machine.growth is not None]
-    return theil_sen(groups, "points after warm-up") if groups else Estimate(None, doubt=missing)
+    return slope_of(groups, missing)
 
 
 def _peaks(

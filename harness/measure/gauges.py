@@ -57,6 +57,29 @@ class PoolSamples:
         """Time-weighted mean queue depth."""
         return self._weighted(self.depth)
 
+    def wait_share(self) -> float | None:
+        """Part of the time at the pool that is spent waiting for it: depth / (depth + busy), by Little's law."""
+        depth, busy = self.avg_depth(), self._weighted(self.busy)
+        return None if depth is None or busy is None or depth + busy <= 0 else depth / (depth + busy)
+
+    def max_busy(self) -> float | None:
+        """Most that were busy at once."""
+        return _largest(self.busy)
+
+    def over_limit(self) -> float | None:
+        """By how much the busy ones exceeded the size at most; 0 where they never did."""
+        if self.busy is None or self.size is None:
+            return None
+        most = _largest(self.busy - self.size)
+        return None if most is None else max(0.0, most)
+
+    def full_share(self) -> float | None:
+        """Share of the time at which all are busy."""
+        shares = self._utilization()
+        if shares is None or np.isnan(shares).all():
+            return None
+        return self._weighted(np.where(np.isnan(shares), np.nan, shares >= 1))
+
     def demand_with_waiters(self) -> float | None:
         """The smallest number of busy agents and waiters at a sample that shows a waiter; None where none does."""
         if self.depth is None or self.busy is None:
@@ -95,6 +118,18 @@ def pool_samples(run: Run) -> PoolSamples | None:
     times = run.gauges.t_s
     held = np.diff(np.append(times, max(run.ended_s, float(times[-1]))))
     return PoolSamples(times, held, depth, busy, size, depth_lost + busy_lost + size_lost)
+
+
+def connection_samples(run: Run) -> PoolSamples | None:
+    """The same of the target's connections (`connections_in_use`, `connections_max`, `connections_waiting`)."""
+    shown = run.gauges.values
+    if not len(run.gauges.t_s) or "connections_in_use" not in shown:
+        return None
+    named = (shown.get(name) for name in ("connections_waiting", "connections_in_use", "connections_max"))
+    (depth, _), (busy, _), (size, _) = map(_possible, named)
+    times = run.gauges.t_s
+    held = np.diff(np.append(times, max(run.ended_s, float(times[-1]))))
+    return PoolSamples(times, held, depth, busy, size)
 
 
 def sampling_doubt(samples: int, rate_hz: float) -> str:

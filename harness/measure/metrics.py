@@ -20,6 +20,7 @@ from harness.measure.percentiles import nearest_rank
 from harness.measure.pools import pool_metrics
 from harness.measure.record import Floats, Ints, Outcome, Run
 from harness.measure.sampled import sampled_machine
+from harness.measure.signals import signal_metrics
 from harness.measure.summary import (
     Estimate,
     LatencyMetrics,
@@ -80,7 +81,9 @@ def summarise(scenario: Scenario, runs: Sequence[Run]) -> MultiAgentLoadMetrics:
         doubts=(),
         measured=measured_figures(runs),
     )
-    return dataclasses.replace(metrics, doubts=all_doubts(runs, metrics, observable))
+    # the signals say themselves what could not be seen of them
+    doubts = all_doubts(runs, metrics, observable)
+    return dataclasses.replace(metrics, doubts=doubts, signals=signal_metrics(scenario, runs, attempts))
 
 
 def _counted(runs: Sequence[Run]) -> Ints:
@@ -115,11 +118,12 @@ def _errors(runs: Sequence[Run]) -> dict[str, int]:
 
 def _attempts_per_workflow(runs: Sequence[Run], attempts: Sequence[AgentAttempts], observable: bool) -> Estimate:
     """Attempts at steps per workflow that started; a workflow of three steps without retries makes three."""
-    if not observable:
+    if not observable and all(run.tries is None for run in runs):
         return Estimate(None, doubt=NOT_ON_TARGET)
     started = [int((~np.isnan(run.workflows.started_s)).sum()) for run in runs]
-    pairs = zip(attempts, started, strict=True)
-    return estimates.mean((len(of) / count if count else None for of, count in pairs), "no workflow started")
+    made = [len(of) if run.tries is None else len(run.tries) for run, of in zip(runs, attempts, strict=True)]
+    pairs = zip(made, started, strict=True)
+    return estimates.mean((of / count if count else None for of, count in pairs), "no workflow started")
 
 
 def _machine(scenario: Scenario, run: Run, attempts: AgentAttempts) -> Machine:

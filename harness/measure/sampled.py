@@ -51,6 +51,14 @@ def sampled_machine(run: Run) -> Machine:
     )
 
 
+def growth_points(run: Run, name: str) -> tuple[Floats, Floats] | None:
+    """Workflows done, in hundreds, and the resource `name` at that time, after warm-up; None where it has no sample."""
+    values = run.resources.values.get(name)
+    if values is None or not len(values) or np.isnan(values).all():
+        return None
+    return _growth(run, run.resources.t_s, values, batch_windows(run))
+
+
 def _reason(run: Run) -> str:
     """Why a figure is missing, where one is."""
     if run.resources.modelled:

@@ -20,6 +20,7 @@ SHORTEST_S = 0.05
 """Shorter holds are not kept."""
 _DEEPEST = 8
 _MOST_STACKS = 20
+_OURS = str(PurePath(__file__).parents[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ class StallWatch:
         if before is not None and before.held_s >= hold.held_s:
             self._found[hold.place] = Stall(before.held_s, before.at_s, times, before.stack)
         elif before is not None or len(self._found) < _MOST_STACKS:
-            self._found[hold.place] = Stall(hold.held_s, at_s, times, tuple(map(_place, stack[:_DEEPEST])))
+            self._found[hold.place] = Stall(hold.held_s, at_s, times, _places(stack))
 
 
 def _callback_stack(frame: FrameType | None, floor: int | None) -> list[FrameType]:
@@ -128,6 +129,13 @@ _LOOPS_OWN = frozenset({"_run_once", "run_forever", "run_until_complete"})
 
 def _is_asyncio(code: CodeType) -> bool:
     return PurePath(code.co_filename).parent.name == "asyncio"
+
+
+def _places(stack: list[FrameType]) -> tuple[str, ...]:
+    """The innermost calls in words; what called the target's own code is ours, and of no use to its reader."""
+    foreign = [k for k, frame in enumerate(stack) if not frame.f_code.co_filename.startswith(_OURS)]
+    shown = stack[: foreign[-1] + 1] if foreign else stack
+    return tuple(map(_place, shown[:_DEEPEST]))
 
 
 def _place(frame: FrameType) -> str:

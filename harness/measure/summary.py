@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.measure.signals import SignalMetrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +153,7 @@ class MultiAgentLoadMetrics:
 
     `outcomes` maps each outcome's name (lower case) to its count and sums to `offered`; `errors` maps an error kind to
     its count. `concurrent_workflows` is the largest number in flight. `doubts` holds every reason for care, in words.
+    `signals` has the figures behind the signals (None: they were not looked at).
     """
 
     scenario: str
@@ -168,3 +173,4 @@ class MultiAgentLoadMetrics:
     replications: tuple[ReplicationMetrics, ...]
     doubts: tuple[str, ...]
     measured: tuple[MeasuredFigures, ...] = ()
+    signals: SignalMetrics | None = None

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import math
 import threading
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
 
 import numpy as np
 
 from harness.measure.record import Flags, Floats, Ints
+
+_MOST = 2**31 - 1
+"""Beyond any number of attempts, and within what a packed column takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +45,15 @@ class TryColumns:
 class Try:
     """One reported attempt. Counts from the call of `workflow.attempt`; a `with` block also tells when it ended."""
 
-    __slots__ = ("_now", "_row")
+    __slots__ = ("_log", "_row")
 
-    def __init__(self, now: Callable[[], float], row: list[Any]) -> None:
-        self._now = now
+    def __init__(self, log: TryLog, row: int) -> None:
+        self._log = log
         self._row = row
 
     def granted(self) -> None:
         """What the attempt waited for (a connection, a slot in a pool) is had: from here on it is served."""
-        if math.isnan(self._row[4]):
-            self._row[4] = self._now()
+        self._log.grant(self._row)
 
     def __enter__(self) -> Try:
         return self
@@ -59,48 +61,64 @@ class Try:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._row[5] = self._now()
-        self._row[6] = kind is not None
-
-
-def _never() -> float:
-    return math.nan
+        self._log.end(self._row, failed=kind is not None)
 
 
 class TryLog:
-    """Collects what one replication's workflows report, from any thread. `now` is the run's clock in seconds."""
+    """Collects what one replication's workflows report, from any thread. `now` is the run's clock in seconds.
+
+    Packed columns, about 50 bytes an attempt and no object of its own: what is kept here must not look like a leak of
+    the target's.
+    """
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._lock = threading.Lock()
         self._steps: dict[str, int] = {}
-        self._counts: dict[tuple[int, int], int] = {}
-        self._rows: list[list[Any]] = []
+        self._workflow, self._step, self._number = array("q"), array("i"), array("i")
+        self._begun_s, self._granted_s, self._ended_s = array("d"), array("d"), array("d")
+        self._failed = bytearray()
 
     def begin(self, workflow: int, step: str, number: int | None) -> Try:
         """Open the row of an attempt; `number` counts from 1 (None: one more than were begun at this step)."""
         if not isinstance(step, str):
             raise TypeError(f"workflow.attempt: step: expected a text, found {step!r:.60}")
-        if number is not None and (not isinstance(number, int) or number < 1):
+        if number is not None and (not isinstance(number, int) or not 1 <= number <= _MOST):
             raise ValueError(f"workflow.attempt: number: expected a whole number from 1, found {number!r:.60}")
         with self._lock:
-            index = self._steps.setdefault(step, len(self._steps))
-            count = self._counts.get((workflow, index), 0) + 1 if number is None else number
-            self._counts[workflow, index] = count
-            row = [workflow, index, count, self._now(), math.nan, math.nan, False]
-            self._rows.append(row)
-        return Try(self._now, row)
+            row = len(self._failed)
+            self._workflow.append(workflow)
+            self._step.append(self._steps.setdefault(step, len(self._steps)))
+            self._number.append(number or 0)
+            self._begun_s.append(self._now())
+            self._granted_s.append(math.nan)
+            self._ended_s.append(math.nan)
+            self._failed.append(0)
+        return Try(self, row)
+
+    def grant(self, row: int) -> None:
+        """The attempt of `row` has what it waited for; only the first time counts."""
+        with self._lock:
+            if math.isnan(self._granted_s[row]):
+                self._granted_s[row] = self._now()
+
+    def end(self, row: int, *, failed: bool) -> None:
+        """The attempt of `row` is over."""
+        with self._lock:
+            self._ended_s[row] = self._now()
+            self._failed[row] = failed
 
     def columns(self) -> TryColumns | None:
         """All that was reported so far; None where nothing was."""
         with self._lock:
-            rows, steps = [tuple(row) for row in self._rows], tuple(self._steps)
-        if not rows:
+            whole = [np.array(one, dtype=np.int64) for one in (self._workflow, self._step, self._number)]
+            begun, granted, ended = (
+                np.array(one, dtype=np.float64) for one in (self._begun_s, self._granted_s, self._ended_s)
+            )
+            failed, steps = np.array(self._failed, dtype=np.bool_), tuple(self._steps)
+        if not len(failed):
             return None
-        kinds = (np.int64, np.int64, np.int64, np.float64, np.float64, np.float64, np.bool_)
-        columns = zip(*rows, strict=True)
-        arrays: list[Any] = [np.array(column, dtype=kind) for column, kind in zip(columns, kinds, strict=True)]
-        return TryColumns(steps, *arrays)
+        return TryColumns(steps, whole[0], whole[1], _numbered(*whole), begun, granted, ended, failed)
 
     def __repr__(self) -> str:
         return "TryLog()"
@@ -109,15 +127,32 @@ class TryLog:
         return _unheard, ()  # a workflow may be handed to another process; what is tried there is not heard of here
 
 
+def _numbered(workflow: Ints, step: Ints, number: Ints) -> Ints:
+    """`number`, with the attempts that have none (0) counted in the order of their rows within workflow and step."""
+    order = np.lexsort((step, workflow))
+    first = np.ones(len(order), dtype=bool)
+    first[1:] = (np.diff(workflow[order]) != 0) | (np.diff(step[order]) != 0)
+    place = np.arange(len(order))
+    counted = np.empty(len(order), dtype=np.int64)
+    counted[order] = place - np.maximum.accumulate(np.where(first, place, 0)) + 1
+    return np.where(number > 0, number, counted)
+
+
 class _Unheard(TryLog):
     """Where nobody listens: a workflow made by hand, or one that was handed to another process."""
 
     def begin(self, workflow: int, step: str, number: int | None) -> Try:  # noqa: ARG002 - nothing is kept
         """An attempt that leaves no trace."""
-        return Try(_never, [0, 0, 0, math.nan, math.nan, math.nan, False])
+        return Try(self, 0)
+
+    def grant(self, row: int) -> None:
+        """Nothing to note it in."""
+
+    def end(self, row: int, *, failed: bool) -> None:
+        """Nothing to note it in."""
 
 
-NOBODY: TryLog = _Unheard(_never)
+NOBODY: TryLog = _Unheard(lambda: math.nan)
 """Hears nothing and keeps nothing."""
 
 
