@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.installed-runtime
 DEV := $(VENV)/.installed-dev
 PEERS := $(VENV)-peers/.installed
+ACTIONS := $(wildcard .github/actions/*/action.yml)
 
 .PHONY: bench test lint types rules workflows tests compare-speed verdicts clean
 .DEFAULT_GOAL := bench
@@ -26,8 +27,9 @@ rules: $(DEV)
 
 workflows: $(DEV)
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(if $(ACTIONS),$(BIN)/check-jsonschema --builtin-schema vendor.github-actions $(ACTIONS))
 	$(BIN)/actionlint -shellcheck $(BIN)/shellcheck .github/workflows/*.yml
-	$(BIN)/zizmor --offline --quiet .github/workflows
+	$(BIN)/zizmor --offline --quiet .github/workflows $(ACTIONS)
 	$(BIN)/shellcheck .ci/run
 
 tests: $(DEV)
