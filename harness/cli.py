@@ -14,6 +14,7 @@ from click.core import ParameterSource
 import harness
 from harness.cli_compare import compare, continuous, history
 from harness.cli_github import github
+from harness.cli_provider import fake_llm
 from harness.cli_settings import SettledCommand
 from harness.errors import ExitCode, HarnessError
 
@@ -71,6 +72,7 @@ def main() -> None:
     harness report reports/*.json                      show reports again
     harness compare base/ head/                        did it get worse?
     harness continuous main HEAD --target flow.py:run  measure two commits against each other
+    harness fake-llm --first-token "200 ms"            a model provider to load against
 
     \b
     Exit codes: 0 held, 1 regression, 2 usage or bad input, 3 not enough to judge,
@@ -220,6 +222,7 @@ def report(files: Sequence[Path], form: str | None) -> None:
 main.add_command(compare)
 main.add_command(continuous)
 main.add_command(history)
+main.add_command(fake_llm)
 main.add_command(github)
 
 

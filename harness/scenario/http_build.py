@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 from harness.errors import Mistake
-from harness.scenario.build import Reading, Table
 from harness.scenario.http import (
     HttpGauges,
     HttpRequest,
@@ -20,6 +19,7 @@ from harness.scenario.http import (
     Texts,
 )
 from harness.scenario.http_checks import target_mistakes
+from harness.scenario.reading import Reading, Table
 from harness.schema import one_of
 from harness.units import parse_size
 
