@@ -58,7 +58,7 @@ class Dispatcher:
         self._overdue: set[int] = set()
         self._stop_reason: str | None = None
         self._finished = clock.loop.create_future()
-        self._source = source_for(self, plan.arrivals, clock)
+        self._source = source_for(self, plan.arrivals, clock, plan.seed)
 
     @property
     def ended(self) -> int:
@@ -89,11 +89,18 @@ class Dispatcher:
         """Whether nothing more is to be offered."""
         return self._finished.done()
 
-    def offer(self, due_s: float, batch: int) -> None:
-        """Start the next workflow of the plan."""
+    @property
+    def in_flight(self) -> int:
+        """How many workflows have been offered and have not ended."""
+        return len(self._tasks)
+
+    def offer(self, due_s: float, batch: int, held_s: float = 0.0) -> None:
+        """Start the next workflow of the plan, which a cap has held back for `held_s`."""
         recorder = self._recorder
         kind = self._plan.deal.type_of(len(recorder.due))
         number = recorder.offer(due_s, kind, batch)
+        if held_s:
+            recorder.held[number] = held_s
         self._tasks[number] = self._clock.loop.create_task(self._carry_out(number, kind))
 
     async def _carry_out(self, number: int, kind: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 from typing import Protocol
 
 from harness.drive.clock import Clock, Rank
@@ -16,8 +17,12 @@ class Offering(Protocol):
     def stopping(self) -> bool:
         """Whether nothing more is to be offered."""
 
-    def offer(self, due_s: float, batch: int) -> None:
-        """Start the next workflow of the plan."""
+    @property
+    def in_flight(self) -> int:
+        """How many workflows have been offered and have not ended."""
+
+    def offer(self, due_s: float, batch: int, held_s: float = 0.0) -> None:
+        """Start the next workflow of the plan, which a cap has held back for `held_s`."""
 
     def settle(self) -> None:
         """End the run if nothing is in flight and nothing more will come."""
@@ -42,14 +47,16 @@ class Source:
 
 
 class OpenSource(Source):
-    """Offers at due times known beforehand."""
+    """Offers at due times known beforehand, as far as the cap on workflows in flight lets it."""
 
     def __init__(self, dispatcher: Offering, arrivals: OpenArrivals, clock: Clock) -> None:
         self._dispatcher = dispatcher
         self._clock = clock
         self._due: list[float] = arrivals.due_s.tolist()
         self._batch: list[int] = arrivals.batch.tolist()
+        self._cap = math.inf if arrivals.max_in_flight is None else arrivals.max_in_flight
         self._next = 0
+        self._held_since_s: float | None = None
         self.exhausted = not self._due
 
     def begin(self) -> None:
@@ -57,17 +64,33 @@ class OpenSource(Source):
         if self._due:
             self._clock.call_at(self._due[0], Rank.ARRIVAL, self._arrive)
 
+    def ended(self, number: int) -> None:  # noqa: ARG002 - any workflow that ends makes room for one
+        """See `Source`."""
+        if self._held_since_s is not None:
+            self._arrive()
+
     def _arrive(self) -> None:
+        """Offer all that is due; what the cap holds back waits for a workflow to end, and no timer is set."""
         if self._dispatcher.stopping:
             return
         due, now_s = self._due, self._clock.now()
         while self._next < len(due) and due[self._next] <= now_s:
-            self._dispatcher.offer(due[self._next], self._batch[self._next])
-            self._next += 1
+            if self._dispatcher.in_flight >= self._cap:
+                if self._held_since_s is None:
+                    self._held_since_s = now_s
+                return
+            self._offer(due[self._next], now_s)
+        self._held_since_s = None
         if self._next < len(due):
             self._clock.call_at(due[self._next], Rank.ARRIVAL, self._arrive)
         else:
             self.exhausted = True
+
+    def _offer(self, due_s: float, now_s: float) -> None:
+        # what became due before anything was held back was late of itself until then
+        held_s = 0.0 if self._held_since_s is None else now_s - max(due_s, self._held_since_s)
+        self._dispatcher.offer(due_s, self._batch[self._next], held_s)
+        self._next += 1
 
     def missed(self, until_s: float) -> list[tuple[float, int]]:
         """See `Source`."""
@@ -76,28 +99,61 @@ class OpenSource(Source):
 
 
 class ClosedSource(Source):
-    """Keeps a number of workflows in flight."""
+    """Keeps a number of workflows in flight, or what that number changes to."""
 
-    def __init__(self, dispatcher: Offering, arrivals: ClosedArrivals, clock: Clock) -> None:
+    def __init__(self, dispatcher: Offering, arrivals: ClosedArrivals, clock: Clock, seed: int) -> None:
         self._dispatcher = dispatcher
         self._clock = clock
         self._arrivals = arrivals
+        self._seed = seed
         self._left = arrivals.total
+        self._wanted = arrivals.in_flight
+        self._present = arrivals.in_flight
+        """How many are in flight or thinking."""
+        self._changes = iter(arrivals.changes)
+        self._thinks = arrivals.think != 0.0
 
     def begin(self) -> None:
         """See `Source`."""
         for _ in range(self._arrivals.in_flight):
             self._offer_at(0.0)
+        self._await_change()
 
-    def ended(self, number: int) -> None:  # noqa: ARG002 - any workflow that ends makes room for one
+    def ended(self, number: int) -> None:
         """See `Source`."""
-        if self.exhausted or self._dispatcher.stopping:
+        if self.exhausted or self._dispatcher.stopping or self._leaves():
             return
-        due_s = self._clock.now() + self._arrivals.think_s
-        if self._arrivals.think_s > 0:
-            self._clock.call_at(due_s, Rank.ARRIVAL, self._offer_at, due_s)
+        due_s = self._clock.now()
+        think_s = self._arrivals.think_s(self._seed, number) if self._thinks else 0.0
+        if think_s > 0:
+            self._clock.call_at(due_s + think_s, Rank.ARRIVAL, self._come_back, due_s + think_s)
         else:
             self._offer_at(due_s)
+
+    def _leaves(self) -> bool:
+        """Whether one is too many; it is gone then."""
+        if self._present <= self._wanted:
+            return False
+        self._present -= 1
+        return True
+
+    def _come_back(self, due_s: float) -> None:
+        if not (self.exhausted or self._dispatcher.stopping or self._leaves()):
+            self._offer_at(due_s)
+
+    def _await_change(self) -> None:
+        change = next(self._changes, None)
+        if change is not None:
+            self._clock.call_at(change[0], Rank.ARRIVAL, self._change, *change)
+
+    def _change(self, at_s: float, wanted: int) -> None:
+        if self.exhausted or self._dispatcher.stopping:
+            return
+        self._wanted = wanted
+        while self._present < wanted and not self.exhausted:
+            self._present += 1
+            self._offer_at(at_s)
+        self._await_change()
 
     def _offer_at(self, due_s: float) -> None:
         duration_s = self._arrivals.duration_s
@@ -148,12 +204,12 @@ class BurstSource(Source):
         self._burst += 1
 
 
-def source_for(dispatcher: Offering, arrivals: Arrivals, clock: Clock) -> Source:
+def source_for(dispatcher: Offering, arrivals: Arrivals, clock: Clock, seed: int) -> Source:
     """The source that goes with a plan's arrivals."""
     match arrivals:
         case OpenArrivals():
             return OpenSource(dispatcher, arrivals, clock)
         case ClosedArrivals():
-            return ClosedSource(dispatcher, arrivals, clock)
+            return ClosedSource(dispatcher, arrivals, clock, seed)
         case DrainedBursts():
             return BurstSource(dispatcher, arrivals, clock)

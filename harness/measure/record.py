@@ -45,6 +45,7 @@ class WorkflowColumns:
 
     `type` indexes `Run.type_names`, `error` indexes `Run.error_kinds` (-1: none), `batch` counts bursts from 0.
     `started_s` is NaN for a workflow that was due but never started, `finished_s` for one that never finished.
+    `held_s` is how long the load's own cap on workflows in flight held it back (NaN for one that never started).
     """
 
     due_s: Floats
@@ -54,6 +55,7 @@ class WorkflowColumns:
     type: Ints
     error: Ints
     batch: Ints
+    held_s: Floats
 
     def __len__(self) -> int:
         return len(self.due_s)
@@ -176,6 +178,8 @@ class Recorder:
     kind: list[int] = field(default_factory=list)
     error: list[int] = field(default_factory=list)
     batch: list[int] = field(default_factory=list)
+    held: dict[int, float] = field(default_factory=dict)
+    """How long a cap held a workflow back, of those that it did."""
     attempts: list[tuple[Any, ...]] = field(default_factory=list)
     error_kinds: dict[str, int] = field(default_factory=dict)
     doubts: list[str] = field(default_factory=list)
@@ -237,7 +241,14 @@ class Recorder:
             type=np.array(self.kind, dtype=np.int64),
             error=np.array(self.error, dtype=np.int64),
             batch=np.array(self.batch, dtype=np.int64),
+            held_s=self._held_s(),
         )
+
+    def _held_s(self) -> Floats:
+        held_s = np.zeros(len(self.due))
+        held_s[list(self.held)] = list(self.held.values())
+        held_s[np.isnan(np.array(self.started, dtype=np.float64))] = NEVER
+        return held_s
 
     def attempt_columns(self) -> AttemptColumns:
         """The attempts recorded so far, in the order in which they ended."""

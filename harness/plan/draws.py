@@ -52,6 +52,7 @@ class Purpose(enum.IntEnum):
     JITTER = 5
     TARGET = 6
     QUOTA = 7
+    THINK = 8
 
 
 def mix(z: int) -> int:

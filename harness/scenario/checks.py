@@ -10,17 +10,13 @@ from harness.scenario.parts import (
     BASELINE_METRICS,
     RETRYABLE,
     BaselineLine,
-    BurstLoad,
-    ClosedLoad,
     Constant,
     Distribution,
     Empirical,
     Exponential,
     Gamma,
-    Load,
     Lognormal,
     Pool,
-    RateLoad,
     Retry,
     Uniform,
     WorkflowType,
@@ -29,55 +25,11 @@ from harness.scenario.parts import (
 LONGEST_S = 30 * 24 * 3600.0
 """No duration may be longer: 30 days."""
 
-_MOST = 10**9
-"""Workflows of one run: more would not fit into any machine's memory as columns."""
-
 OVERFLOWS: tuple[str, ...] = ("reject",)
 
 OPERATORS = ("<", "<=", ">", ">=", "=", "recorded")
 
 UNKNOWN_TYPE = "an unknown workflow type"
-
-
-def load_mistakes(load: Load) -> Iterator[Mistake]:
-    """Every mistake in a load, each with its path below the scenario's table."""
-    if isinstance(load, BurstLoad):
-        yield from _burst_mistakes(load)
-        return
-    if (load.workflows is None) == (load.duration_s is None):
-        found = "both" if load.workflows is not None else "neither"
-        yield Mistake("load", found, "exactly one of workflows and duration")
-    if load.workflows is not None:
-        yield from count("load.workflows", load.workflows, 1, _MOST)
-    if load.duration_s is not None:
-        yield from between("load.duration", load.duration_s, 1e-3, LONGEST_S, "s")
-    if isinstance(load, ClosedLoad):
-        yield from count("load.in_flight", load.in_flight, 1, 10**6)
-        yield from between("load.think", load.think_s, 0, LONGEST_S, "s")
-    else:
-        yield from _rate_mistakes(load)
-
-
-def _rate_mistakes(load: RateLoad) -> Iterator[Mistake]:
-    mistakes = list(between("load.rate", load.rate_per_s, 1e-6, 1e7, "/s"))
-    if not mistakes and load.duration_s is not None and load.rate_per_s * load.duration_s > _MOST:
-        found = f"{load.rate_per_s:.12g} /s for {load.duration_s:.12g} s"
-        mistakes = [Mistake("load", found, f"at most {_MOST} workflows in all")]
-    yield from mistakes
-
-
-def _burst_mistakes(load: BurstLoad) -> Iterator[Mistake]:
-    if not load.sizes:
-        yield Mistake("load.sizes", "no burst", "at least one size")
-    for k, size in enumerate(load.sizes):
-        yield from count(f"load.sizes[{k}]", size, 1, 10**7)
-    if load.every_s is not None:
-        yield from between("load.every", load.every_s, 1e-6, LONGEST_S, "s")
-        # a burst that comes by the clock does not wait for anything
-        for key, given in (("pause", load.pause_s != 0), ("collect", load.collect)):
-            if given:
-                yield Mistake(f"load.{key}", f"{key} together with every", f'{key} only with after = "drain"')
-    yield from between("load.pause", load.pause_s, 0, LONGEST_S, "s")
 
 
 def pool_mistakes(pool: Pool) -> Iterator[Mistake]:

@@ -13,10 +13,14 @@ def digest_of(record: Any, leave_out: tuple[str, ...] = ()) -> str:
     `leave_out` names fields that do not count, in the record and in those inside it. Floats are written by `repr`,
     which round-trips.
     """
+    text = json.dumps(_plain(record, leave_out), sort_keys=True, separators=(",", ":"))
+    return _sha256(text.encode())[:16]
+
+
+def _sha256(data: bytes) -> str:
     import hashlib  # noqa: PLC0415 - it loads OpenSSL, which costs more than the rest of `harness list`
 
-    text = json.dumps(_plain(record, leave_out), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(data).hexdigest()
 
 
 def _plain(value: Any, leave_out: tuple[str, ...]) -> Any:
@@ -24,6 +28,8 @@ def _plain(value: Any, leave_out: tuple[str, ...]) -> Any:
         # the class name counts: Exponential(1) and Constant(1) have the same fields but not the same meaning
         plain = {f.name: _plain(getattr(value, f.name), leave_out) for f in fields(value) if f.name not in leave_out}
         return {"": type(value).__name__, **plain}
+    if isinstance(value, bytes):
+        return _sha256(value)
     if isinstance(value, (tuple, list)):
         return [_plain(item, leave_out) for item in value]
     return value

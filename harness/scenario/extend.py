@@ -13,6 +13,8 @@ Table = dict[str, Any]
 _EITHER_OR = (
     (frozenset({"workflows"}), frozenset({"duration"})),
     (frozenset({"every"}), frozenset({"after", "pause", "collect"})),
+    (frozenset({"file"}), frozenset({"due", "types"})),
+    (frozenset({"due"}), frozenset({"file", "time_column", "type_column", "time_unit"})),
 )
 """Keys of a load that exclude each other: who writes one side means to drop the other."""
 

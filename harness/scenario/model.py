@@ -15,12 +15,12 @@ from harness.scenario.checks import (
     between,
     count,
     distribution_mistakes,
-    load_mistakes,
     pool_mistakes,
     reference_mistakes,
     retry_mistakes,
     type_mistakes,
 )
+from harness.scenario.checks_load import load_mistakes, trace_type_mistakes, warm_up_mistakes
 from harness.scenario.digest import digest_of
 from harness.scenario.parts import (
     BASELINE_METRICS,
@@ -28,6 +28,7 @@ from harness.scenario.parts import (
     BaselineLine,
     BurstLoad,
     ClosedLoad,
+    ClosedRampLoad,
     Constant,
     Distribution,
     Empirical,
@@ -35,12 +36,24 @@ from harness.scenario.parts import (
     Gamma,
     Load,
     Lognormal,
+    Phase,
+    PhasedLoad,
     Pool,
+    RampLoad,
     RateLoad,
+    RateStep,
     Retry,
+    Spacing,
+    SpikesLoad,
     Step,
+    StepsLoad,
+    TraceFile,
+    TraceLoad,
     Uniform,
     WorkflowType,
+    is_open,
+    length_s,
+    packed_times,
 )
 
 __all__ = [
@@ -49,6 +62,7 @@ __all__ = [
     "BaselineLine",
     "BurstLoad",
     "ClosedLoad",
+    "ClosedRampLoad",
     "Constant",
     "Distribution",
     "Empirical",
@@ -56,14 +70,26 @@ __all__ = [
     "Gamma",
     "Load",
     "Lognormal",
+    "Phase",
+    "PhasedLoad",
     "Pool",
+    "RampLoad",
     "RateLoad",
+    "RateStep",
     "Retry",
     "Scenario",
+    "Spacing",
+    "SpikesLoad",
     "Step",
+    "StepsLoad",
+    "TraceFile",
+    "TraceLoad",
     "Uniform",
     "WorkflowType",
     "distribution_mistakes",
+    "is_open",
+    "length_s",
+    "packed_times",
     "scenario_mistakes",
     "type_mistakes",
 ]
@@ -74,7 +100,8 @@ class Scenario:
     """One load scenario. `types` holds every workflow type the mix names; `mix` pairs a type's name with its weight.
 
     `timeout_s` bounds one workflow from its start; `run_timeout_s` bounds the whole run. `cores` is the number of
-    modelled cores on a virtual clock and the number of threads that burn CPU on the wall clock.
+    modelled cores on a virtual clock and the number of threads that burn CPU on the wall clock. What is due before
+    `warm_up_s`, or comes among the first `warm_up_workflows`, is carried out and counted, but kept out of the figures.
     """
 
     name: str
@@ -86,6 +113,8 @@ class Scenario:
     timeout_s: float | None = None
     run_timeout_s: float = 120.0
     cores: int = 2
+    warm_up_s: float = 0.0
+    warm_up_workflows: int = 0
     baseline: tuple[BaselineLine, ...] = ()
     description: str = ""
 
@@ -97,7 +126,7 @@ class Scenario:
     @property
     def digest(self) -> str:
         """A hash of all that changes the outcome, which descriptions and baselines do not; 16 hexadecimal digits."""
-        return digest_of(self, leave_out=("description", "baseline"))
+        return digest_of(self, leave_out=("description", "baseline", "file"))
 
     def pool_index(self, name: str) -> int:
         """Index of the pool `name` in `pools`; raises `KeyError` where there is none."""
@@ -120,4 +149,6 @@ def scenario_mistakes(scenario: Scenario) -> Iterator[Mistake]:
     yield from between("run_timeout", scenario.run_timeout_s, 1e-3, LONGEST_S, "s")
     if scenario.timeout_s is not None:
         yield from between("timeout", scenario.timeout_s, 1e-6, LONGEST_S, "s")
+    yield from warm_up_mistakes(scenario.load, scenario.warm_up_s, scenario.warm_up_workflows)
+    yield from trace_type_mistakes(scenario.load, scenario.mix)
     yield from baseline_mistakes(scenario.baseline)

@@ -6,6 +6,8 @@ All durations are seconds, all sizes bytes, all rates per second, all shares in 
 
 from __future__ import annotations
 
+import math
+from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -130,9 +132,13 @@ RETRYABLE = ("failed", "timed_out", "rejected")
 # --------------------------------------------------------------------------- when it starts
 
 
+Spacing = Literal["even", "poisson"]
+"""How the arrivals of a rate that changes are laid out: evenly, or as a Poisson process of that rate."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClosedLoad:
-    """`in_flight` workflows at any time; each that ends is replaced after `think_s`.
+    """`in_flight` workflows at any time; each that ends is replaced after a time to `think`, drawn per workflow.
 
     Ends after `workflows` or after `duration_s` (exactly one of them is given).
     """
@@ -140,8 +146,23 @@ class ClosedLoad:
     in_flight: int
     workflows: int | None = None
     duration_s: float | None = None
-    think_s: float = 0.0
+    think: Distribution = Constant(0.0)
     law: Literal["closed"] = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedRampLoad:
+    """A closed load whose number in flight goes from `from_in_flight` to `to_in_flight` over `duration_s`, one by one.
+
+    The k-th change is at k / (number of changes) of the duration. One too many in flight ends its workflow and is not
+    replaced.
+    """
+
+    from_in_flight: int
+    to_in_flight: int
+    duration_s: float
+    think: Distribution = Constant(0.0)
+    law: Literal["closed_ramp"] = "closed_ramp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +170,14 @@ class BurstLoad:
     """Bursts of `sizes[k]` workflows, all of one burst due at the same instant.
 
     Burst k is due at k * `every_s`; with `every_s` None it is due `pause_s` after burst k-1 has drained (batches).
-    `collect` runs the garbage collector between batches; it needs `every_s` None.
+    `collect` runs the garbage collector between batches; it needs `every_s` None, `max_in_flight` needs `every_s`.
     """
 
     sizes: tuple[int, ...]
     every_s: float | None = None
     pause_s: float = 0.0
     collect: bool = False
+    max_in_flight: int | None = None
     law: Literal["burst"] = "burst"
 
 
@@ -163,16 +185,142 @@ class BurstLoad:
 class RateLoad:
     """Open load at `rate_per_s`: evenly spaced (`constant`) or with exponential gaps (`poisson`).
 
-    Ends after `workflows` or after `duration_s` (exactly one of them is given).
+    Ends after `workflows` or after `duration_s` (exactly one of them is given). `max_in_flight`, here and in the other
+    open loads, is a cap on the harness's own side: what is due beyond it waits, and its latency counts that wait.
     """
 
     rate_per_s: float
     law: Literal["constant", "poisson"]
     workflows: int | None = None
     duration_s: float | None = None
+    max_in_flight: int | None = None
 
 
-Load = ClosedLoad | BurstLoad | RateLoad
+@dataclass(frozen=True, slots=True)
+class RampLoad:
+    """Open load whose rate goes linearly from `from_per_s` to `to_per_s` over `duration_s`."""
+
+    from_per_s: float
+    to_per_s: float
+    duration_s: float
+    spacing: Spacing = "even"
+    max_in_flight: int | None = None
+    law: Literal["ramp"] = "ramp"
+
+
+@dataclass(frozen=True, slots=True)
+class RateStep:
+    """`rate_per_s` for `duration_s`; a rate of 0 is a pause."""
+
+    rate_per_s: float
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StepsLoad:
+    """Open load whose rate holds for a while and then jumps: one `RateStep` after the other."""
+
+    steps: tuple[RateStep, ...]
+    spacing: Spacing = "even"
+    max_in_flight: int | None = None
+    law: Literal["steps"] = "steps"
+
+
+@dataclass(frozen=True, slots=True)
+class SpikesLoad:
+    """Open load at `rate_per_s`, and at `spike_per_s` for the last `length_s` of every `period_s`."""
+
+    rate_per_s: float
+    spike_per_s: float
+    length_s: float
+    period_s: float
+    duration_s: float
+    spacing: Spacing = "even"
+    max_in_flight: int | None = None
+    law: Literal["spikes"] = "spikes"
+
+
+@dataclass(frozen=True, slots=True)
+class TraceFile:
+    """Where a trace was read from, and how; it says nothing about what is in it, and has no part in the digest."""
+
+    path: str
+    time_column: str | None = None
+    type_column: str | None = None
+    time_unit: str = "s"
+
+
+@dataclass(frozen=True, slots=True)
+class TraceLoad:
+    """Open load at recorded times: `due` holds them as packed native doubles, seconds from the start, ascending.
+
+    `rate_factor` 2 replays twice as fast; what comes at or after `duration_s` (of the replay) is left out. `kinds`
+    holds, as packed native uint16, the index into `type_names` of each workflow's type; empty: types are dealt from
+    the mix.
+    `file` is where it was read from (None: it was written out).
+    """
+
+    due: bytes
+    kinds: bytes = b""
+    type_names: tuple[str, ...] = ()
+    rate_factor: float = 1.0
+    duration_s: float | None = None
+    max_in_flight: int | None = None
+    file: TraceFile | None = None
+    law: Literal["trace"] = "trace"
+
+
+Phase = ClosedLoad | ClosedRampLoad | BurstLoad | RateLoad | RampLoad | StepsLoad | SpikesLoad | TraceLoad
+
+
+@dataclass(frozen=True, slots=True)
+class PhasedLoad:
+    """One load after another, each for its own length: all of them open, or all of them closed."""
+
+    phases: tuple[Phase, ...]
+    max_in_flight: int | None = None
+    law: Literal["phases"] = "phases"
+
+
+Load = Phase | PhasedLoad
+
+
+def is_open(load: Load) -> bool:
+    """Whether every due time of `load` is known before it runs."""
+    if isinstance(load, PhasedLoad):
+        return all(map(is_open, load.phases))
+    return not isinstance(load, ClosedLoad | ClosedRampLoad) and not (
+        isinstance(load, BurstLoad) and load.every_s is None
+    )
+
+
+def length_s(load: Load) -> float | None:
+    """After how many seconds nothing of `load` comes any more; None where that shows only as it runs.
+
+    Of bursts, the last one's share of time is counted in; a trace is as long as its `duration_s` or its last time.
+    """
+    match load:
+        case PhasedLoad(phases):
+            lengths = [length_s(phase) for phase in phases]
+            return None if None in lengths else math.fsum(length for length in lengths if length is not None)
+        case StepsLoad(steps):
+            return math.fsum(step.duration_s for step in steps)
+        case BurstLoad(sizes, every_s):
+            return None if every_s is None else len(sizes) * every_s
+        case TraceLoad(due, duration_s=duration_s):
+            return duration_s if duration_s is not None else packed_times(due)[-1] / load.rate_factor
+        case RateLoad(rate_per_s, workflows=int(workflows)):
+            return workflows / rate_per_s if load.law == "constant" else None
+        case _:
+            return load.duration_s
+
+
+def packed_times(due: bytes) -> array[float]:
+    """The times of a trace, seconds."""
+    times = array("d")
+    times.frombytes(due)
+    return times
+
 
 # --------------------------------------------------------------------------- what must hold
 

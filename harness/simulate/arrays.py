@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numba.extending import overload, register_jitable
 
-from harness.plan.draws import CELLS, ROWS, quantile
+from harness.plan.draws import CELLS, ROWS, Purpose, quantile
 from harness.simulate import primitives
 
 _Body = TypeVar("_Body", bound=Callable[..., Any])
@@ -26,6 +26,7 @@ _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 _0, _1, _2, _3 = (np.uint64(n) for n in range(4))
 _UNIT = 2.0**-53
+_THINK = int(Purpose.THINK)
 _TABLE = ROWS * (CELLS + 1)
 """Knots of one quantile table; compiled, tables lie one behind the other."""
 
@@ -154,6 +155,11 @@ def drawn_s(sim: Any, world: Any, job: Any, table: int, purpose: int) -> float: 
     return quantile(sim.tables, table * _TABLE, uniform(job.key, job.place, job.attempt, purpose))
 
 
+@body_of(primitives.think_s)
+def think_s(sim: Any, world: Any, job: Any) -> float:
+    return quantile(sim.tables, world.think_table * _TABLE, uniform(job.key, 0, 0, _THINK))
+
+
 @body_of(primitives.write_attempt)
 def write_attempt(sim: Any, world: Any, job: Any, pool: int, released_s: float) -> None:
     rows, place = sim.rows, world.rows
@@ -198,3 +204,4 @@ def write_workflow(sim: Any, world: Any, job: Any, outcome: int, error: int) -> 
     flows.type[place] = job.kind
     flows.error[place] = error
     flows.batch[place] = job.batch
+    flows.held_s[place] = job.started_s - job.due_s  # virtual time is never late: only a cap comes between

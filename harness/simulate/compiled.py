@@ -29,7 +29,7 @@ _SHARED = (queues, timers, sources, endings, passage, kernel)
 """Modules whose functions are compiled as they stand."""
 
 
-_SELDOM = {"stop", "sweep", "expire_waiter", "offer_burst", "back_off", "give_in", "cancel"}
+_SELDOM = {"stop", "sweep", "expire_waiter", "offer_burst", "back_off", "give_in", "cancel", "change_number"}
 """Called, where all else is inlined: the call of a function with so many arrays costs as much as its work."""
 
 
@@ -138,6 +138,7 @@ def _declared(setting: Setting) -> dict[str, Any]:
         "steps": _rows_of(setting.steps, dtype_of(Step)),
         "firsts": np.array(setting.firsts, dtype=np.int64),
         "sizes": np.array(setting.sizes, dtype=np.int64),
+        "change_s": np.array(setting.change_s, dtype=np.float64),
         "tables": np.concatenate([table.knots for table in setting.tables] or [np.empty(0)]),
     }
 

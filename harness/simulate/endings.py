@@ -55,8 +55,8 @@ def end_workflow(sim: Sim, world: World, job: Job, outcome: int, error: int) -> 
         write_workflow(sim, world, job, outcome, error)
     if not job.overdue:
         come_home(sim, world, job)
-    job.number = -1
     job.next_ready = world.free
     world.free = job.slot
     world.in_flight -= 1
-    make_room(sim, world)
+    make_room(sim, world, job)
+    job.number = -1

@@ -52,6 +52,7 @@ class Feed:
         self._due = due
         self._given = 0
         self._dealt: list[Ints] = []
+        self._last = np.empty(0)
 
     def more(self) -> Stretch:
         """The next stretch; one from `due` may be the last and empty."""
@@ -68,7 +69,21 @@ class Feed:
             if isinstance(arrivals, OpenArrivals):
                 due_s, batch = arrivals.due_s[base : base + left], arrivals.batch[base : base + left]
         self._given += len(kinds)
+        self._last = due_s
         return Stretch(base, kinds, due_s, batch, UNBOUNDED if total is None else total)
+
+    def held_back(self, until_s: float, offered: int) -> int:
+        """How many of an open load were due by `until_s` beside the `offered` ones; nothing can be fed afterwards."""
+        if not isinstance(self._plan.arrivals, OpenArrivals):
+            return 0
+        due = self._due if self._due is not None else iter([self._plan.arrivals.due_s[self._given :]])
+        # all before the last stretch were offered, or the kernel would not have asked for it
+        count = self._given - len(self._last) + int(np.searchsorted(self._last, until_s, side="right"))
+        for times in due:
+            count += int(np.searchsorted(times, until_s, side="right"))
+            if len(times) and times[-1] > until_s:
+                break
+        return count - offered
 
     def _made(self, due: Iterator[Floats]) -> tuple[Floats, bool]:
         found: list[Floats] = [np.empty(0)]

@@ -113,7 +113,8 @@ def _steps_of(plan: Plan, workflows: int | None) -> float:
     arrivals = plan.arrivals
     if not isinstance(arrivals, ClosedArrivals) or arrivals.duration_s is None:
         return math.inf
-    cycle_s = arrivals.think_s + min(_median_s(program) for program in plan.programs)
+    think_s = arrivals.think if isinstance(arrivals.think, float) else arrivals.think.at(0.5)
+    cycle_s = think_s + min(_median_s(program) for program in plan.programs)
     return arrivals.in_flight * longest * (1 + arrivals.duration_s / max(cycle_s, 1e-6))
 
 

@@ -36,6 +36,7 @@ class Interpreted:
             steps=setting.steps,
             firsts=setting.firsts,
             sizes=setting.sizes,
+            change_s=setting.change_s,
             due=[],
             batch=[],
             kinds=[],

@@ -13,6 +13,7 @@ from harness.simulate.queues import come_home, leave, next_ready, wake
 from harness.simulate.records import (
     BURNING,
     CANCELLED,
+    CHANGE,
     DEADLINE,
     DONE,
     EXPIRED,
@@ -30,7 +31,7 @@ from harness.simulate.records import (
     Sim,
     World,
 )
-from harness.simulate.sources import arrive, offer_next
+from harness.simulate.sources import arrive, change_number, offer_next
 from harness.simulate.timers import LAST_WORK, expire_waiter, set_timer
 
 
@@ -92,6 +93,8 @@ def fire_other(sim: Sim, world: World, target: int, order: int) -> None:
         arrive(sim, world)
     elif target == SWEEP:
         sweep(sim, world)
+    elif target == CHANGE:
+        change_number(sim, world)
     else:
         expire_waiter(sim, world, POOL - target, order)
 

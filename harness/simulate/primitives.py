@@ -51,6 +51,12 @@ def chance(sim: Sim, world: World, job: Job, purpose: int) -> float:  # noqa: AR
     return uniform(job.key, job.place, job.attempt, purpose)
 
 
+def think_s(sim: Sim, world: World, job: Job) -> float:
+    """How long after the end of a workflow the next one of a closed load is due, where that is drawn from a table."""
+    drawn: float = sim.tables[world.think_table].at(uniform(workflow_key(world.seed, job.number), 0, 0, Purpose.THINK))
+    return drawn
+
+
 def write_attempt(sim: Sim, world: World, job: Job, pool: int, released_s: float) -> None:  # noqa: ARG001 - compiled, the world counts the rows
     """Append the job's attempt to the rows of `AttemptColumns`."""
     sim.rows.extend(
@@ -91,4 +97,5 @@ def write_burn(sim: Sim, world: World, job: Job, ended: int) -> None:
 
 def write_workflow(sim: Sim, world: World, job: Job, outcome: int, error: int) -> None:
     """Write the job's row of `WorkflowColumns`."""
-    sim.flows.extend((job.number, job.due_s, job.started_s, world.now, outcome, job.kind, error, job.batch))
+    held_s = job.started_s - job.due_s  # virtual time is never late: only a cap comes between
+    sim.flows.extend((job.number, job.due_s, job.started_s, world.now, outcome, job.kind, error, job.batch, held_s))

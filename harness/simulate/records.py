@@ -26,8 +26,9 @@ NEW, QUEUED, WAITING, BURNING, BACKING_OFF = range(5)
 RESULT, EXPIRED, CANCELLED = range(3)
 # Which of several timers due at the same instant fires first: as in the readable definition, by meaning.
 WORK, DEADLINE, ARRIVAL = range(3)
-# Whose timer it is: a job's (its slot, from 0 up), the source's, the sweep's, or pool p's (POOL - p).
-SOURCE, SWEEP, POOL = -1, -2, -3
+# Whose timer it is: a job's (its slot, from 0 up), the source's, the sweep's, the number in flight's, or pool p's
+# (POOL - p).
+SOURCE, SWEEP, CHANGE, POOL = -1, -2, -3, -4
 # Laws of load.
 OPEN, CLOSED, BURSTS = range(3)
 # Why the kernel came back.
@@ -151,6 +152,17 @@ class World:
     bursts: int = 0
     burst_left: int = 0
     think_s: float = 0.0
+    think_table: int = -1
+    wanted: int = 0
+    """How many a closed load wants in flight; `present` are, or think."""
+    present: int = 0
+    change: int = 0
+    """The next of the `changes` in that number."""
+    changes: int = 0
+    cap: int = UNBOUNDED
+    """So many of an open load are carried out at once."""
+    held: int = 0
+    """Whether the cap holds back what is due."""
     pause_s: float = 0.0
     duration_s: float = math.inf
     # limits
@@ -187,6 +199,7 @@ class World:
 class Sim(NamedTuple):
     """Everything the kernel works on: lists where it is interpreted, arrays where it is compiled.
 
+    `sizes` are those of bursts, or the numbers that a closed load's number in flight changes to at `change_s`.
     `due`, `batch` and `kinds` are the input, from workflow `base` on; `firsts[k]` is the first step of program k (one
     more at the end); `calendar`, `rows`, `flows` and `tables` are known to the primitives only. The last three are
     filled while streaming: workflows by outcome, workflows by error (the last place: none), latencies by bucket.
@@ -198,6 +211,7 @@ class Sim(NamedTuple):
     steps: list[Step]
     firsts: list[int]
     sizes: list[int]
+    change_s: list[float]
     due: list[float]
     batch: list[int]
     kinds: list[int]

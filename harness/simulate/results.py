@@ -6,8 +6,8 @@ import dataclasses
 
 import numpy as np
 
-from harness.measure.record import CORES, AttemptColumns, Ints, Run, WorkflowColumns, empty_series
-from harness.plan.arrivals import Plan
+from harness.measure.record import CORES, AttemptColumns, Ints, Outcome, Run, WorkflowColumns, empty_series
+from harness.plan.arrivals import OpenArrivals, Plan, deal_of
 from harness.plan.program import burns
 
 TARGET = "builtin"
@@ -25,6 +25,8 @@ def run_of(
 ) -> Run:
     """The Run; `kinds` are the error kinds by the codes that the columns hold."""
     scenario = plan.scenario
+    if stopped is not None and isinstance(plan.arrivals, OpenArrivals):
+        workflows = with_held(workflows, plan, plan.arrivals, ended_s, len(kinds) - 1)
     seen = _seen(len(kinds), workflows.error, attempts.error)
     names = tuple(sorted({kinds[code] for code in seen}))
     place = np.full(len(kinds) + 1, -1)  # the last place answers for -1: no error
@@ -49,6 +51,31 @@ def run_of(
         ended_s=ended_s,
         stopped=stopped,
     )
+
+
+def with_held(
+    workflows: WorkflowColumns, plan: Plan, arrivals: OpenArrivals, ended_s: float, error: int
+) -> WorkflowColumns:
+    """The workflows with those that were due by the end of the run and that the cap held back to the last."""
+    offered = len(workflows)
+    due_s = arrivals.due_s[offered : np.searchsorted(arrivals.due_s, ended_s, side="right")]
+    count = len(due_s)
+    if not count:
+        return workflows
+    deal = deal_of(plan.scenario, plan.seed)  # afresh: the plan's own has been dealt out
+    kinds = [deal.type_of(number) for number in range(offered, offered + count)]
+    more = WorkflowColumns(
+        due_s=due_s,
+        started_s=np.full(count, np.nan),
+        finished_s=np.full(count, np.nan),
+        outcome=np.full(count, int(Outcome.CANCELLED)),
+        type=np.array(kinds, dtype=np.int64),
+        error=np.full(count, error),
+        batch=arrivals.batch[offered : offered + count],
+        held_s=np.full(count, np.nan),
+    )
+    pairs = ((name, getattr(workflows, name), getattr(more, name)) for name in WorkflowColumns.__slots__)
+    return WorkflowColumns(**{name: np.concatenate([seen, held]) for name, seen, held in pairs})
 
 
 def _seen(kinds: int, *errors: Ints) -> list[int]:

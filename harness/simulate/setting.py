@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from harness.measure.record import Outcome
-from harness.plan.arrivals import ClosedArrivals, DrainedBursts, OpenArrivals, Plan
+from harness.plan.arrivals import Arrivals, ClosedArrivals, DrainedBursts, OpenArrivals, Plan
 from harness.plan.draws import QuantileTable
 from harness.plan.program import StepProgram
 from harness.scenario.model import Scenario
@@ -26,6 +26,7 @@ class Setting:
     steps: list[Step]
     firsts: list[int]
     sizes: list[int]
+    change_s: list[float]
     tables: list[QuantileTable]
     error_kinds: list[str]
     in_flight: int
@@ -48,11 +49,22 @@ def setting_of(plan: Plan) -> Setting:
         pools=_pools(scenario),
         steps=steps,
         firsts=firsts,
-        sizes=list(plan.arrivals.sizes) if isinstance(plan.arrivals, DrainedBursts) else [],
+        sizes=_sizes(plan.arrivals),
+        change_s=[at_s for at_s, _ in plan.arrivals.changes] if isinstance(plan.arrivals, ClosedArrivals) else [],
         tables=tables,
         error_kinds=_error_kinds(plan),
-        in_flight=_source(world, plan),
+        in_flight=_source(world, plan, tables),
     )
+
+
+def _sizes(arrivals: Arrivals) -> list[int]:
+    match arrivals:
+        case DrainedBursts(sizes):
+            return list(sizes)
+        case ClosedArrivals(changes=changes):
+            return [wanted for _, wanted in changes]
+        case _:
+            return []
 
 
 def _step(step: StepProgram, tables: list[QuantileTable]) -> Step:
@@ -110,14 +122,20 @@ def _error_kinds(plan: Plan) -> list[str]:
     return [*kinds, "workflow_timeout", "run timeout"]
 
 
-def _source(world: World, plan: Plan) -> int:
+def _source(world: World, plan: Plan, tables: list[QuantileTable]) -> int:
     match plan.arrivals:
-        case OpenArrivals():
+        case OpenArrivals(max_in_flight=cap):
+            world.cap = UNBOUNDED if cap is None else cap
             # looks at once whether anything is due at time 0
             world.law, world.offering = OPEN, 1
             return 1
-        case ClosedArrivals(in_flight, think_s, total, duration_s):
-            world.law, world.think_s = CLOSED, think_s
+        case ClosedArrivals(in_flight, think, total, duration_s, changes):
+            world.law, world.wanted, world.present, world.changes = CLOSED, in_flight, in_flight, len(changes)
+            if isinstance(think, float):
+                world.think_s = think
+            else:
+                world.think_table = len(tables)
+                tables.append(think)
             world.duration_s = math.inf if duration_s is None else duration_s
             world.left = UNBOUNDED if total is None else total
             world.offering = min(in_flight, world.left)

@@ -12,9 +12,9 @@ import numpy as np
 
 from harness.errors import ClockError
 from harness.measure.record import Run
-from harness.plan.arrivals import OpenArrivals, Plan, deal_of, due_stretches, plan
+from harness.plan.arrivals import OpenArrivals, Plan, deal_of, due_stretches, expected_workflows, plan
 from harness.plan.program import compile_programs
-from harness.scenario.model import BurstLoad, RateLoad, Scenario
+from harness.scenario.model import BurstLoad, ClosedLoad, RateLoad, Scenario, is_open
 from harness.simulate.feed import Feed
 from harness.simulate.forms import Form, FormName, form_for
 from harness.simulate.records import DONE, NEEDS_INPUT
@@ -57,33 +57,36 @@ class AgentLoadSimulator:
         """One replication of which only counts, sums and a histogram are kept: memory does not grow with its length.
 
         `workflows`, where given, is offered instead of the load's own number or duration, and the run has no limit.
-        Raises `ValueError` for a burst load, whose number is in its sizes.
+        Raises `ValueError` for a load whose number is in its declaration: bursts, rates that change, traces, phases.
         """
         endless = workflows is not None
         scenario = self.scenario if workflows is None else _of_length(self.scenario, workflows)
         load, due = scenario.load, None
-        if isinstance(load, RateLoad):
+        if is_open(load) and not isinstance(load, BurstLoad):
             due = due_stretches(load, seed)
-            programs = compile_programs(scenario)
-            planned = Plan(scenario, seed, _DUE_LATER, deal_of(scenario, seed), programs)
-            workflows = load.workflows or math.ceil(load.rate_per_s * (load.duration_s or 0.0))
+            later = dataclasses.replace(_DUE_LATER, max_in_flight=getattr(load, "max_in_flight", None))
+            planned = Plan(scenario, seed, later, deal_of(scenario, seed), compile_programs(scenario))
+            workflows = expected_workflows(load)
         else:
             planned = plan(scenario, seed)
         setting = setting_of(planned)
         if endless:
             setting.world.limit_s = math.inf
         form = form_for(planned, self.form, workflows)(planned, setting, True)
-        stopped = complete(form, Feed(planned, form.stretch, due))
-        return streamed_run_of(planned, setting.error_kinds, form, stopped)
+        feed = Feed(planned, form.stretch, due)
+        stopped = complete(form, feed)
+        missed = feed.held_back(float(form.world().now), int(form.world().offered)) if stopped else 0
+        return streamed_run_of(planned, setting.error_kinds, form, stopped, missed)
 
 
 _DUE_LATER = OpenArrivals(np.empty(0), np.empty(0, dtype=np.int64))
 
 
 def _of_length(scenario: Scenario, workflows: int) -> Scenario:
-    if isinstance(scenario.load, BurstLoad):
-        raise ValueError("a burst load is as long as its sizes say")
-    load = dataclasses.replace(scenario.load, workflows=workflows, duration_s=None)
+    load = scenario.load
+    if not isinstance(load, ClosedLoad | RateLoad):
+        raise ValueError(f"a load of law {load.law} is as long as its declaration says")
+    load = dataclasses.replace(load, workflows=workflows, duration_s=None)
     return dataclasses.replace(scenario, load=load)
 
 

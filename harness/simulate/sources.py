@@ -6,9 +6,9 @@ anything else happens at that instant.
 
 from __future__ import annotations
 
-from harness.simulate.primitives import bring_luck
+from harness.simulate.primitives import bring_luck, think_s
 from harness.simulate.queues import wake
-from harness.simulate.records import ARRIVAL, BURSTS, CLOSED, NEW, OPEN, RESULT, SOURCE, Sim, World
+from harness.simulate.records import ARRIVAL, BURSTS, CHANGE, CLOSED, NEW, OPEN, RESULT, SOURCE, Job, Sim, World
 from harness.simulate.timers import set_timer
 
 
@@ -17,7 +17,8 @@ def arrive(sim: Sim, world: World) -> None:
     if world.law == OPEN:
         world.offering = 1
     elif world.law == CLOSED:
-        ask_for_one(world)
+        if not leaves(world):
+            ask_for_one(world)
     else:
         offer_burst(sim, world)
 
@@ -35,6 +36,27 @@ def ask_for_one(world: World) -> None:
     world.offering += 1
 
 
+def leaves(world: World) -> bool:
+    """Closed load: whether one of those in flight is too many; it is gone then."""
+    if world.exhausted or world.stopping or world.present <= world.wanted:
+        return False
+    world.present -= 1
+    return True
+
+
+def change_number(sim: Sim, world: World) -> None:
+    """Closed load: the number in flight changes now."""
+    if world.exhausted or world.stopping:
+        return
+    world.wanted = sim.sizes[world.change]
+    world.change += 1
+    while world.present < world.wanted and not world.exhausted:
+        world.present += 1
+        ask_for_one(world)
+    if world.change < world.changes:
+        set_timer(sim, world, sim.change_s[world.change], ARRIVAL, CHANGE)
+
+
 def offer_burst(sim: Sim, world: World) -> None:
     """Drained bursts: the next burst is due now."""
     world.burst_left = sim.sizes[world.burst]
@@ -44,18 +66,24 @@ def offer_burst(sim: Sim, world: World) -> None:
         world.exhausted = 1
 
 
-def make_room(sim: Sim, world: World) -> None:
+def make_room(sim: Sim, world: World, job: Job) -> None:
     """A workflow has ended."""
-    if world.exhausted or world.stopping or world.law == OPEN:
+    if world.law == OPEN:
+        if world.held and not world.stopping:
+            world.held = 0
+            world.offering = 1
+    elif world.exhausted or world.stopping:
         world.burst_left -= 1
     elif world.law == BURSTS:
         world.burst_left -= 1
         if world.burst_left == 0:
             set_timer(sim, world, world.now + world.pause_s, ARRIVAL, SOURCE)
-    elif world.think_s > 0.0:
-        set_timer(sim, world, world.now + world.think_s, ARRIVAL, SOURCE)
-    else:
-        ask_for_one(world)
+    elif not leaves(world):
+        pause_s = world.think_s if world.think_table < 0 else think_s(sim, world, job)
+        if pause_s > 0.0:
+            set_timer(sim, world, world.now + pause_s, ARRIVAL, SOURCE)
+        else:
+            ask_for_one(world)
 
 
 def offer_next(sim: Sim, world: World) -> None:
@@ -65,12 +93,17 @@ def offer_next(sim: Sim, world: World) -> None:
         if world.offered == world.total:
             world.exhausted = 1
             world.offering = 0
+        elif sim.due[place] <= world.now and world.in_flight >= world.cap:
+            world.held = 1
+            world.offering = 0
         elif sim.due[place] <= world.now:
             offer(sim, world, sim.due[place], sim.batch[place])
         else:
             set_timer(sim, world, sim.due[place], ARRIVAL, SOURCE)
             world.offering = 0
     else:
+        if world.change < world.changes and world.offered == 0:
+            set_timer(sim, world, sim.change_s[0], ARRIVAL, CHANGE)
         offer(sim, world, world.now, world.burst - 1 if world.law == BURSTS else 0)
         world.offering -= 1
 

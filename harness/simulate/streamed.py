@@ -49,20 +49,24 @@ class StreamedRun:
     stopped: str | None
 
 
-def streamed_run_of(plan: Plan, kinds: list[str], form: Form, stopped: str | None) -> StreamedRun:
-    """What a form that streamed has left."""
+def streamed_run_of(plan: Plan, kinds: list[str], form: Form, stopped: str | None, held: int = 0) -> StreamedRun:
+    """What a form that streamed has left; `held` more were due and held back by a cap when the run was stopped."""
     world, scenario = form.world(), plan.scenario
     errors: dict[str, int] = {}
     for kind, count in zip(kinds, form.sim.errors, strict=False):  # the last count is of workflows without an error
         if count:
             errors[kind] = errors.get(kind, 0) + int(count)
+    outcomes = {outcome.name.lower(): int(form.sim.outcomes[outcome]) for outcome in Outcome}
+    if held:
+        outcomes["cancelled"] += held
+        errors[kinds[-1]] = errors.get(kinds[-1], 0) + held
     names = (*(pool.name for pool in scenario.pools), CORES)
     return StreamedRun(
         scenario=scenario.name,
         digest=scenario.digest,
         seed=plan.seed,
-        offered=int(world.offered),
-        outcomes={outcome.name.lower(): int(form.sim.outcomes[outcome]) for outcome in Outcome},
+        offered=int(world.offered) + held,
+        outcomes=outcomes,
         errors=errors,
         latency=Histogram(np.array(form.sim.buckets, dtype=np.int64)),
         pools={

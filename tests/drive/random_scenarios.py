@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+from dataclasses import replace
 from typing import Literal
 
 from hypothesis import strategies as st
@@ -9,17 +11,27 @@ from hypothesis import strategies as st
 from harness.scenario.model import (
     BurstLoad,
     ClosedLoad,
+    ClosedRampLoad,
     Constant,
+    Distribution,
     Empirical,
     Exponential,
     Gamma,
     Load,
     Lognormal,
+    Phase,
+    PhasedLoad,
     Pool,
+    RampLoad,
     RateLoad,
+    RateStep,
     Retry,
     Scenario,
+    Spacing,
+    SpikesLoad,
     Step,
+    StepsLoad,
+    TraceLoad,
     Uniform,
     WorkflowType,
 )
@@ -69,6 +81,70 @@ def pool(name: str) -> st.SearchStrategy[Pool]:
     )
 
 
+thinks = st.one_of(
+    st.sampled_from([Constant(0.0), Constant(0.0), Constant(0.25)]),
+    st.sampled_from([Exponential(0.2), Uniform(0.0, 0.5), Empirical((0.0, 0.0, 0.25))]),
+)
+spacings: st.SearchStrategy[Spacing] = st.sampled_from(["even", "poisson"])
+caps = st.one_of(st.none(), st.none(), st.integers(1, 6), st.integers(1, 60))
+changing = st.sampled_from([0.0, 4.0, 40.0, 200.0])
+lengths = st.sampled_from([0.25, 0.5, 1.0])
+
+
+def changing_rates(cap: st.SearchStrategy[int | None]) -> st.SearchStrategy[Load]:
+    """Ramps, steps and spikes, none of which is without any workflow."""
+    steps = st.lists(st.builds(RateStep, changing, lengths), min_size=1, max_size=4).map(tuple)
+    return st.one_of(
+        st.builds(RampLoad, changing, changing, lengths, spacings, cap).filter(lambda x: x.from_per_s + x.to_per_s > 0),
+        st.builds(StepsLoad, steps, spacings, cap).filter(lambda x: any(step.rate_per_s > 0 for step in x.steps)),
+        st.builds(
+            SpikesLoad,
+            rate_per_s=changing,
+            spike_per_s=st.sampled_from([40.0, 300.0]),
+            length_s=st.sampled_from([0.1, 0.25]),
+            period_s=st.sampled_from([0.25, 0.4]),
+            duration_s=lengths,
+            spacing=spacings,
+            max_in_flight=cap,
+        ),
+    )
+
+
+def traces(most: int, cap: st.SearchStrategy[int | None]) -> st.SearchStrategy[Load]:
+    """Recorded times with many ties; the types are dealt (`with_types` adds those of a trace)."""
+    times = st.lists(st.one_of(st.sampled_from([0.0, 0.25, 0.5]), st.floats(0, 2)), min_size=1, max_size=most).map(
+        lambda found: array("d", sorted(found)).tobytes()
+    )
+    return st.builds(
+        TraceLoad,
+        due=times,
+        rate_factor=st.sampled_from([1.0, 2.0, 0.3]),
+        duration_s=st.one_of(st.none(), st.floats(0.01, 3.0)),
+        max_in_flight=cap,
+    )
+
+
+def phased(most: int) -> st.SearchStrategy[Load]:
+    """One load after another, open or closed."""
+    in_flight, none = st.integers(1, most), st.none()
+    rates = st.builds(
+        RateLoad, st.sampled_from([4.0, 40.0]), st.sampled_from(["constant", "poisson"]), duration_s=lengths
+    )
+    bursts = st.builds(BurstLoad, st.lists(st.integers(1, 9), min_size=1, max_size=3).map(tuple), lengths)
+    opened = st.lists(st.one_of(rates, bursts, changing_rates(none), traces(20, none)), min_size=1, max_size=3)
+
+    def closed(think: Distribution) -> st.SearchStrategy[list[Phase]]:
+        constant = st.builds(ClosedLoad, in_flight, duration_s=lengths, think=st.just(think))
+        ramp = st.builds(ClosedRampLoad, in_flight, in_flight, lengths, think=st.just(think))
+        return st.lists(st.one_of(constant, ramp), min_size=1, max_size=3)
+
+    # without a pause, workflows that take no time would let the clock stand still
+    pauses = st.sampled_from([Constant(0.1), Constant(0.25), Uniform(0.05, 0.5)])
+    return st.one_of(
+        st.builds(PhasedLoad, opened.map(tuple), caps), st.builds(PhasedLoad, pauses.flatmap(closed).map(tuple))
+    )
+
+
 def loads(most: int) -> st.SearchStrategy[Load]:
     """Every shape of load, with up to `most` workflows in flight and somewhat more in all."""
     few = min(most, 20)
@@ -80,14 +156,27 @@ def loads(most: int) -> st.SearchStrategy[Load]:
     rate = st.sampled_from([4.0, 40.0, 333.0])
     law: st.SearchStrategy[Literal["constant", "poisson"]] = st.sampled_from(["constant", "poisson"])
     return st.one_of(
-        st.builds(ClosedLoad, in_flight=in_flight, workflows=total, think_s=st.sampled_from([0.0, 0.0, 0.25])),
+        st.builds(ClosedLoad, in_flight=in_flight, workflows=total, think=thinks),
         st.builds(
-            ClosedLoad, in_flight=st.integers(1, min(most, 50)), duration_s=st.floats(0.1, 3.0), think_s=st.just(0.1)
+            ClosedLoad,
+            in_flight=st.integers(1, min(most, 50)),
+            duration_s=st.floats(0.1, 3.0),
+            think=st.just(Constant(0.1)),
         ),
-        st.builds(BurstLoad, sizes=sizes, every_s=st.just(0.5)),
+        st.builds(
+            ClosedRampLoad,
+            st.integers(1, min(most, 50)),
+            st.integers(1, min(most, 50)),
+            lengths,
+            think=st.sampled_from([Constant(0.1), Uniform(0.05, 0.5)]),
+        ),
+        st.builds(BurstLoad, sizes=sizes, every_s=st.just(0.5), max_in_flight=caps),
         st.builds(BurstLoad, sizes=sizes, pause_s=st.sampled_from([0.0, 0.25])),
-        st.builds(RateLoad, rate_per_s=rate, law=law, workflows=st.integers(1, min(most, 120))),
+        st.builds(RateLoad, rate_per_s=rate, law=law, workflows=st.integers(1, min(most, 120)), max_in_flight=caps),
         st.builds(RateLoad, rate_per_s=rate, law=law, duration_s=st.floats(0.01, 0.3)),
+        changing_rates(caps),
+        traces(min(most, 60), caps),
+        phased(min(most, 20)),
     )
 
 
@@ -110,9 +199,13 @@ def scenarios(draw: st.DrawFn, most: int = 500) -> Scenario:
     """A whole scenario with up to `most` workflows in flight; every pool is used by some step of the mix."""
     count = draw(st.integers(1, 2))
     types = tuple(WorkflowType(f"type{k}", draw(steps(count))) for k in range(draw(st.integers(1, 2))))
+    load = draw(loads(most))
+    if isinstance(load, TraceLoad) and draw(st.booleans()):
+        kinds = draw(st.lists(st.integers(0, len(types) - 1), min_size=len(load.due) // 8, max_size=len(load.due) // 8))
+        load = replace(load, kinds=array("H", kinds).tobytes(), type_names=tuple(kind.name for kind in types))
     return Scenario(
         name="random",
-        load=draw(loads(most)),
+        load=load,
         types=types,
         mix=tuple((kind.name, draw(st.integers(1, 4)) / 1) for kind in types),
         pools=tuple(draw(pool(name)) for name in POOLS[:count]),

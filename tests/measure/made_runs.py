@@ -36,6 +36,7 @@ def workflows(rows: Sequence[tuple[float, float, float, Outcome]], batches: Sequ
         type=np.zeros(count, dtype=np.int64),
         error=np.full(count, -1, dtype=np.int64),
         batch=np.array(batches or [0] * count, dtype=np.int64),
+        held_s=np.zeros(count),
     )
 
 

@@ -15,6 +15,7 @@ from harness.scenario.load import load_catalog, load_scenarios
 from harness.scenario.model import (
     BurstLoad,
     ClosedLoad,
+    Constant,
     Empirical,
     Exponential,
     Gamma,
@@ -52,7 +53,7 @@ def test_every_scenario_of_the_catalog(name):
     "scenario",
     [
         BASE,
-        replace(BASE, load=ClosedLoad(2, duration_s=1 / 3, think_s=0.1)),
+        replace(BASE, load=ClosedLoad(2, duration_s=1 / 3, think=Constant(0.1))),
         replace(BASE, load=BurstLoad((3,), every_s=0.7)),
         replace(BASE, load=BurstLoad((3, 4), pause_s=0.1, collect=True)),
         replace(BASE, load=RateLoad(1 / 3, "poisson", workflows=3)),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import DeclarationError
-from harness.scenario.build import Z95
 from harness.scenario.load import find_scenario, load_catalog, load_scenarios
-from harness.scenario.model import BurstLoad, ClosedLoad, Empirical, Lognormal, RateLoad
+from harness.scenario.model import BurstLoad, ClosedLoad, Constant, Empirical, Lognormal, RateLoad
 from harness.scenario.quantiles import evenly_spaced
+from harness.scenario.reading import Z95
 
 TEN = "test_10_concurrent_workflows"
 
@@ -96,7 +96,7 @@ def test_a_scenario_may_alter_the_built_in_one_of_its_own_name(load):
     ("override", "expected"),
     [
         ('load = { duration = "3 s" }', ClosedLoad(in_flight=10, duration_s=3.0)),
-        ('load = { law = "closed", think = "1 s" }', ClosedLoad(in_flight=10, workflows=140, think_s=1.0)),
+        ('load = { law = "closed", think = "1 s" }', ClosedLoad(in_flight=10, workflows=140, think=Constant(1.0))),
         ('load = { law = "poisson", rate = "5/s", workflows = 9 }', RateLoad(5.0, "poisson", workflows=9)),
         ('load = { law = "burst", sizes = [3] }', BurstLoad((3,))),
     ],

@@ -11,7 +11,7 @@ import pytest
 from harness.measure.record import Outcome, Run
 from harness.plan.arrivals import OpenArrivals, Plan, plan
 from harness.plan.draws import workflow_key
-from harness.scenario.model import ClosedLoad, Exponential, Lognormal, Pool, RateLoad, Scenario, Step, WorkflowType
+from harness.scenario.model import ClosedLoad, Constant, Exponential, Lognormal, Pool, RateLoad, Scenario, Step, WorkflowType
 from harness.simulate.simulator import AgentLoadSimulator
 
 simpy = pytest.importorskip("simpy")
@@ -29,7 +29,7 @@ def three_steps(workflows: int) -> Scenario:
     )
     return Scenario(
         name="three",
-        load=ClosedLoad(30, workflows=workflows, think_s=0.05),
+        load=ClosedLoad(30, workflows=workflows, think=Constant(0.05)),
         types=(WorkflowType("job", steps),),
         mix=(("job", 1.0),),
         pools=(Pool("agents", 12), Pool("tools", 3, queue=4)),
@@ -79,7 +79,7 @@ class SimpyTwin:
 
     def run(self, load: ClosedLoad) -> None:
         for _ in range(load.in_flight):
-            self.env.process(self.client(load.workflows or 0, load.think_s))
+            self.env.process(self.client(load.workflows or 0, 0.05))
         self.env.run()
 
 
