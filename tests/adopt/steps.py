@@ -122,5 +122,9 @@ class Runner:
 
 def clean_environment(**more: str) -> dict[str, str]:
     """This process's, without what belongs to the tests."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "GIT_", "PYTEST_"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("GITHUB_", "GIT_", "PYTEST_", "PYTHON"))
+    }
     return {**kept, **more}
