@@ -40,6 +40,7 @@ SIZE = "a size with a unit (B, kB, MB, GB, TB, KiB, MiB, GiB, TiB), such as '64 
 RATE = "a rate with a unit (/s, /min, /h), such as '50/s'"
 SHARE = "a share in per cent between 0 % and 100 %, such as '80 %'"
 COUNT = "a whole number without a unit, such as '60'"
+RATIO = "a number without a unit, such as '1.5'"
 
 
 def _parse(text: object, units: Mapping[str, float], allowed: str) -> float:
@@ -99,6 +100,11 @@ def parse_count(text: object) -> int:
     if value != int(value):
         raise UnitError(f"{text!r}, which is not whole", COUNT)
     return int(value)
+
+
+def parse_ratio(text: object) -> float:
+    """A number from a text such as `"1.5"`. Raises `UnitError`."""
+    return _parse(text, {"": 1.0}, RATIO)
 
 
 def _digits(value: float) -> float:

@@ -8,7 +8,8 @@ from typing import Any
 
 from harness.drive.clock import Clock
 from harness.drive.target import BUILTIN, Gauged
-from harness.measure.rest import REST_S, SLOT_GAUGES, Rest, children, collect, kinds_of, live_tasks, process_counts
+from harness.measure.processes import children, process_counts
+from harness.measure.rest import REST_S, SLOT_GAUGES, Rest, collect, kinds_of, live_tasks
 
 _FIRST_PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 0.2

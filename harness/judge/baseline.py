@@ -46,7 +46,7 @@ class LineVerdict:
 def judge_baseline(scenario: Scenario, metrics: MultiAgentLoadMetrics) -> tuple[LineVerdict, ...]:
     """The verdict on each line of the scenario's baseline, in the order in which they are declared.
 
-    A line reads the unit its metric has in `BASELINE_METRICS` (s, B, a share, per second, a count).
+    A line reads the unit its metric has in `BASELINE_METRICS` (s, B, a share, per second, a count, a ratio).
     """
     return tuple(_judge(line, METRICS[line.metric].extract(scenario, metrics)) for line in scenario.baseline)
 
@@ -155,6 +155,7 @@ FORMATS: Mapping[str, Callable[[float], str]] = {
     "size": format_size,
     "rate": format_rate,
     "count": _count,
+    "ratio": "{:.3g}".format,
 }
 OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
@@ -163,7 +164,7 @@ OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
     "=": operator.eq,
 }
-_BASE_UNITS = {"share": "", "duration": " s", "size": " B", "rate": " /s", "count": ""}
+_BASE_UNITS = {"share": "", "duration": " s", "size": " B", "rate": " /s", "count": "", "ratio": ""}
 
 
 def _shown(line: BaselineLine, value: float) -> str:

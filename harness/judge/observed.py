@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from harness.measure.metrics import Estimate, MultiAgentLoadMetrics, PoolMetrics
 from harness.measure.record import CORES
+from harness.measure.signals import SignalMetrics
 from harness.scenario.model import Scenario
 
 UNSEEN = "not observable on this target"
@@ -78,6 +79,16 @@ def _resource(
     def extract(_scenario: Scenario, metrics: MultiAgentLoadMetrics) -> Observed:
         estimate = pick(metrics)
         return Observed(estimate, "modelled" if metrics.resources.modelled and estimate.value is not None else "")
+
+    return extract
+
+
+def _signal(pick: Callable[[SignalMetrics], Estimate]) -> _Extract:
+    """A figure behind a signal; not observable where the summary was made without them."""
+
+    def extract(_scenario: Scenario, metrics: MultiAgentLoadMetrics) -> Observed:
+        seen = metrics.signals
+        return Observed(Estimate(None, doubt=UNSEEN) if seen is None else pick(seen))
 
     return extract
 
@@ -180,5 +191,33 @@ METRICS: Mapping[str, Metric] = {
     "pool_exhausted_at": Metric("agent pool's exhaustion point (in flight)", _exhausted_at),
     "rejected": Metric("rejected workflows", _rejected),
     "loop_lag_p99": Metric("event-loop lag p99", _resource(lambda m: m.resources.loop_lag_p99_s)),
+    "loop_lag_max": Metric("largest event-loop lag", _resource(lambda m: m.resources.loop_lag_max_s)),
+    "loop_blocked_max": Metric("longest hold of the event loop", _signal(lambda s: s.loop_blocked_max_s)),
+    "tasks_max": Metric("most live tasks", _resource(lambda m: m.resources.tasks_max)),
+    "tasks_at_rest": Metric("tasks left at rest", _signal(lambda s: s.tasks_at_rest)),
+    "fds_max": Metric("most open descriptors", _resource(lambda m: m.resources.fds_max)),
+    "fds_at_rest": Metric("descriptors left at rest", _signal(lambda s: s.fds_at_rest)),
+    "threads_max": Metric("most threads", _resource(lambda m: m.resources.threads_max)),
+    "threads_at_rest": Metric("threads left at rest", _signal(lambda s: s.threads_at_rest)),
+    "children_at_rest": Metric("child processes left", _signal(lambda s: s.children_at_rest)),
+    "executor_queue_max": Metric("longest queue for a thread", _signal(lambda s: s.executor_queue_max)),
+    "executor_queued_share": Metric("time with jobs queued for a thread", _signal(lambda s: s.executor_queued_share)),
+    "memory_slope": Metric(
+        "growth of memory per 100 workflows", _resource(lambda m: m.resources.memory_slope_b_per_100)
+    ),
+    "memory_blocks_slope": Metric(
+        "growth of Python's heap per 100 workflows", _signal(lambda s: s.memory_blocks_per_100)
+    ),
+    "gc_pause_max": Metric("longest garbage collection", _signal(lambda s: s.gc_pause_max_s)),
+    "gc_share": Metric("time spent in garbage collections", _signal(lambda s: s.gc_share)),
+    "attempts_per_workflow": Metric("attempts per workflow", _rate(lambda m: m.attempts_per_workflow)),
+    "attempts_per_step": Metric("attempts per step", _signal(lambda s: s.attempts_per_step)),
+    "retry_synchrony": Metric("retries in the same instant", _signal(lambda s: s.retry_synchrony)),
+    "pool_wait_share": Metric("time spent waiting for a pool", _signal(lambda s: s.pool_wait_share)),
+    "connections_max": Metric("most connections in use", _signal(lambda s: s.connections_max)),
+    "slots_at_rest": Metric("slots held at rest", _signal(lambda s: s.slots_at_rest)),
+    "over_limit": Metric("use beyond the limit", _signal(lambda s: s.over_limit)),
+    "queue_oldest": Metric("greatest age in a queue", _signal(lambda s: s.queue_oldest_s)),
+    "backlog_growth": Metric("growth of age per second of load", _signal(lambda s: s.backlog_growth)),
 }
 """Metric -> its name in a sentence and its place in the summary; the keys are exactly those of `BASELINE_METRICS`."""

@@ -72,7 +72,7 @@ class _Rule:
 def judge_signals(metrics: MultiAgentLoadMetrics) -> tuple[Signal, ...]:
     """Every signal, in the order of docs/signals.md."""
     seeds = tuple(one.seed for one in metrics.replications)
-    return tuple(_judge(rule, metrics.signals, seeds) for rule in RULES)
+    return tuple(_judge(rule, metrics.signals or SignalMetrics(), seeds) for rule in RULES)
 
 
 def _judge(rule: _Rule, signals: SignalMetrics, seeds: Sequence[int]) -> Signal:

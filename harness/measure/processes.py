@@ -165,6 +165,24 @@ def spread_back(times_s: Floats, cores: Floats, most: float) -> Floats:
     return spread
 
 
+def process_counts() -> dict[str, float]:
+    """Open descriptors and threads of this process; a figure that the system refuses is left out."""
+    counts: dict[str, float] = {}
+    with contextlib.suppress(psutil.Error, OSError):
+        own = psutil.Process()
+        counts["fds"], counts["threads"] = _descriptors(own), float(own.num_threads())
+    return counts
+
+
+def children() -> frozenset[int] | None:
+    """Numbers of this process's descendants that are alive; None where the system refuses."""
+    try:
+        alive = psutil.Process().children(recursive=True)
+        return frozenset(child.pid for child in alive if child.status() != psutil.STATUS_ZOMBIE)
+    except (psutil.Error, OSError):
+        return None
+
+
 def _cpu_seconds(child: psutil.Process) -> tuple[float, float]:
     """CPU seconds of `child` itself, and of those that it has reaped."""
     times = child.cpu_times()

@@ -8,12 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import psutil
 
 REST_S = 1.0
 """How long after the last workflow ended a target may take to come to rest, in seconds on the run's clock."""
@@ -55,27 +51,6 @@ def kinds_of(tasks: set[asyncio.Task[object]]) -> dict[str, int]:
         name = str(getattr(task.get_coro(), "__qualname__", "a task"))
         counts[name] = counts.get(name, 0) + 1
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-
-
-def process_counts() -> dict[str, float]:
-    """Open descriptors, threads and heap blocks of this process; a figure that the system refuses is left out."""
-    own: Any = psutil.Process()
-    counts = {}
-    try:
-        counts["fds"] = float(own.num_handles() if sys.platform == "win32" else own.num_fds())
-        counts["threads"] = float(own.num_threads())
-    except (psutil.Error, OSError):
-        pass
-    return counts
-
-
-def children() -> frozenset[int] | None:
-    """Numbers of this process's descendants that are alive; None where the system refuses."""
-    try:
-        alive = psutil.Process().children(recursive=True)
-        return frozenset(child.pid for child in alive if child.status() != psutil.STATUS_ZOMBIE)
-    except (psutil.Error, OSError):
-        return None
 
 
 def collect() -> None:

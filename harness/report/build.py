@@ -28,7 +28,7 @@ from harness.scenario.model import BASELINE_METRICS, Scenario
 
 _OUTSIDE = "read from the real machine, and so left out on a virtual clock"
 _NO_SAMPLE = "no sample of it on this target or clock"
-_UNITS = {"share": "share", "duration": "s", "size": "B", "rate": "/s", "count": "count"}
+_UNITS = {"share": "share", "duration": "s", "size": "B", "rate": "/s", "count": "count", "ratio": "ratio"}
 
 
 def build_report(

@@ -18,7 +18,7 @@ from harness.scenario.model import (
     type_mistakes,
 )
 from harness.scenario.reading import Reading, Table, distribution
-from harness.units import parse_count, parse_duration, parse_rate, parse_share, parse_size
+from harness.units import parse_count, parse_duration, parse_rate, parse_ratio, parse_share, parse_size
 
 __all__ = ["Reading", "Table", "build_scenario", "build_type"]
 
@@ -28,6 +28,7 @@ _LIMITS: Mapping[str, Callable[[object], float]] = {
     "size": parse_size,
     "rate": parse_rate,
     "count": parse_count,
+    "ratio": parse_ratio,
 }
 
 

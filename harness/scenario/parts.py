@@ -329,7 +329,7 @@ def packed_times(due: bytes) -> array[float]:
 class BaselineLine:
     """One line of the baseline: `metric` `op` `limit`, the limit in the metric's base unit.
 
-    Base units: s, B, a share, per second, a count. `op` is one of `< <= > >= =`, or `recorded`: the metric must be
+    Base units: s, B, a share, per second, a count, a ratio. `op` is one of `< <= > >= =`, or `recorded`: the metric must be
     there, any value holds. `text` is what the user wrote.
     """
 
@@ -340,7 +340,7 @@ class BaselineLine:
 
 
 # metric -> the kind of quantity its limit is written in
-BASELINE_METRICS: Mapping[str, Literal["share", "duration", "size", "rate", "count"]] = {
+BASELINE_METRICS: Mapping[str, Literal["share", "duration", "size", "rate", "count", "ratio"]] = {
     "success_rate": "share",
     "error_rate": "share",
     "rejection_rate": "share",
@@ -363,4 +363,28 @@ BASELINE_METRICS: Mapping[str, Literal["share", "duration", "size", "rate", "cou
     "pool_exhausted_at": "count",
     "rejected": "count",
     "loop_lag_p99": "duration",
+    "loop_lag_max": "duration",
+    "loop_blocked_max": "duration",
+    "tasks_max": "count",
+    "tasks_at_rest": "count",
+    "fds_max": "count",
+    "fds_at_rest": "count",
+    "threads_max": "count",
+    "threads_at_rest": "count",
+    "children_at_rest": "count",
+    "executor_queue_max": "count",
+    "executor_queued_share": "share",
+    "memory_slope": "size",
+    "memory_blocks_slope": "count",
+    "gc_pause_max": "duration",
+    "gc_share": "share",
+    "attempts_per_workflow": "ratio",
+    "attempts_per_step": "ratio",
+    "retry_synchrony": "share",
+    "pool_wait_share": "share",
+    "connections_max": "count",
+    "slots_at_rest": "count",
+    "over_limit": "count",
+    "queue_oldest": "duration",
+    "backlog_growth": "ratio",
 }
