@@ -24,6 +24,7 @@ from harness.measure.record import Outcome, Run, Series
 from harness.report.figures import Figures, below, estimates_of, largest, number, text
 from harness.report.model import SCHEMA_VERSION, Report
 from harness.report.series import log_linear, thin
+from harness.report.signals import signals_block
 from harness.scenario.model import BASELINE_METRICS, Scenario
 
 _OUTSIDE = "read from the real machine, and so left out on a virtual clock"
@@ -94,6 +95,7 @@ def _measured(scenario: Scenario, runs: Sequence[Run], metrics: MultiAgentLoadMe
         **_by_target(metrics, figures),
         "resource_usage": _resources(runs, metrics, figures),
         **_pools(scenario, metrics, figures),
+        **signals_block(metrics, figures),
         "driver": _driver(runs, figures),
         "replications": _replications(scenario, runs, metrics, figures),
         "series": _series(runs[0], figures),

@@ -22,6 +22,7 @@ from harness.report.rows import (
     sentences,
     table_of,
 )
+from harness.report.signals import fired
 from harness.report.text import visible
 
 _MARKUP = re.compile(r"[\\`*_\[\]<>|~&$^=]")
@@ -94,7 +95,7 @@ def _cell(header: str, cell: str) -> str:
 
 
 def _reasons(reports: Sequence[Report]) -> Iterator[str]:
-    said = (*sentences(reports), *errors(reports), *measured(reports))
+    said = (*sentences(reports), *errors(reports), *measured(reports), *fired(reports))
     if said:
         yield "\n".join(f"- **{one.what}** {code(one.scenario)}: {prose(one.text)}" for one in said)
 

@@ -30,6 +30,7 @@ from harness.report.rows import (
     sentences,
     table_of,
 )
+from harness.report.signals import FIRED, fired
 from harness.report.text import columns_wide, encodable
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 _STYLES = {"held": "green", "broken": "bold red", "invalid": "bold red", "cannot tell": "yellow", "no baseline": "dim"}
 _STYLES |= {RECORDED: "cyan", ERRORS: "yellow", MEASURED: "cyan"}
+_STYLES |= {FIRED: "yellow"}
 _GAP = 2
 _MOST_TABLES = 2
 
@@ -91,7 +93,7 @@ def show_on(reports: Sequence[Report], console: Console) -> None:
         _draw_blocks(table, say, console.width)
     for line in legend_of(table):
         say(line, "dim")
-    for sentence in (*sentences(reports), *errors(reports), *measured(reports)):
+    for sentence in (*sentences(reports), *errors(reports), *measured(reports), *fired(reports)):
         say(_sentence_line(sentence), _STYLES[sentence.what])
     for doubt in doubts(reports):
         say(_doubt_line(doubt), "dim")
@@ -198,7 +200,7 @@ def _context_lines(reports: Sequence[Report]) -> Iterator[str]:
 
 
 def _remarks(reports: Sequence[Report]) -> Iterator[str]:
-    yield from map(_sentence_line, (*sentences(reports), *errors(reports), *measured(reports)))
+    yield from map(_sentence_line, (*sentences(reports), *errors(reports), *measured(reports), *fired(reports)))
     yield from map(_doubt_line, doubts(reports))
 
 
