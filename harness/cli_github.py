@@ -81,7 +81,8 @@ def comment(file: Path | None, artifact: str, author: str, key: str, dry_run: bo
 
     access, run = access_from(os.environ), measured_run(os.environ)
     wishes = Wishes(artifact=artifact, author=author, key=key, dry_run=dry_run)
-    done = comment_on_pull_request(GitHubApi(access.api_url, access.token), access, run, wishes)
+    with GitHubApi(access.api_url, access.token) as api:
+        done = comment_on_pull_request(api, access, run, wishes)
     _tell(done.said, done.body if dry_run else "")
 
 
@@ -113,7 +114,8 @@ def alert(source: str, author: str, key: str, dry_run: bool) -> None:
     past = read_past(source)
     access = access_from(os.environ)
     wishes = Wishes(author=author, key=key, dry_run=dry_run)
-    done = keep_issue(GitHubApi(access.api_url, access.token), access, past, wishes)
+    with GitHubApi(access.api_url, access.token) as api:
+        done = keep_issue(api, access, past, wishes)
     _tell(done.said, done.body if dry_run else "")
     sys.exit(done.exit_code)
 

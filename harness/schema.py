@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,13 +55,13 @@ def load_schema(name: str) -> dict[str, Any]:
     return schema
 
 
-def schema_mistakes(name: str, document: object) -> list[Mistake]:
+def schema_mistakes(name: str, document: object, most: int | None = None) -> list[Mistake]:
     """Every mistake of `document` against the schema `name` (draft 2020-12), in the document's own order.
 
-    Of a union that nothing fits, only the part that was most likely meant is reported.
+    `most` ends the search after so many errors: a stranger's document may have more than there is time for. Of a union that nothing fits, only the part that was most likely meant is reported.
     """
     validator = _validator(name)
-    found = [pair for error in validator.iter_errors(document) for pair in _mistakes(error, validator.schema)]
+    found = [pair for error in islice(validator.iter_errors(document), most) for pair in _mistakes(error, validator.schema)]
     found.sort(key=lambda pair: _position(document, pair[0]))
     return list(dict.fromkeys(mistake for _, mistake in found))
 

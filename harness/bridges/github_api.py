@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urljoin, urlsplit
 
 from harness.errors import GitHubError, MissingExtraError
@@ -77,13 +77,20 @@ class GitHubApi:
         if not _may_carry_secrets(self._url):
             raise GitHubError(f"GITHUB_API_URL: expected an https address, found {visible(url)}")
         self._pause = pause
-        self._timeout = httpx.Timeout(30.0, connect=10.0)
+        self._client = httpx.Client(timeout=httpx.Timeout(30.0, connect=10.0), follow_redirects=False)
         self._headers = {
             "Authorization": f"Bearer {token}",
             "Accept": "application/vnd.github+json",
             "X-GitHub-Api-Version": "2022-11-28",
             "User-Agent": "agent-load-harness",
         }
+
+    def __enter__(self) -> Self:
+        """Connections are kept until the end of the `with`."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
 
     # ----------------------------------------------------------------------- asking
 
@@ -161,13 +168,11 @@ class GitHubApi:
         """Ask once; the answer and its body, of which no more than was allowed is ever taken in."""
         # no compression: a small body must not become a large one on the way in
         headers = {**(self._headers if request.secret else {}), "Accept-Encoding": "identity"}
-        client = self._httpx.Client(timeout=self._timeout, follow_redirects=False)
-        with client as session:
-            asked = session.build_request(
-                request.method, request.url, params=request.parameters or None, json=request.body, headers=headers
-            )
-            with closing(session.send(asked, stream=True)) as answer:
-                return answer, _read(request, answer)
+        asked = self._client.build_request(
+            request.method, request.url, params=request.parameters or None, json=request.body, headers=headers
+        )
+        with closing(self._client.send(asked, stream=True)) as answer:
+            return answer, _read(request, answer)
 
     def _after_failure(self, request: _Request, attempt: int, said: str) -> float:
         """How long to wait before the next attempt, s. Raises where there is none."""

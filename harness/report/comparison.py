@@ -182,10 +182,10 @@ def refuse_comparison(document: Any, source: str) -> None:
 
 
 def comparison_mistakes(document: Any) -> list[Mistake]:
-    """Everything that keeps `document` from being a comparison of this schema version."""
+    """What keeps `document` from being a comparison of this schema version; at most some hundreds are looked for."""
     from harness.schema import schema_mistakes  # noqa: PLC0415 - jsonschema is not needed to judge
 
-    mistakes = schema_mistakes("comparison", document)
+    mistakes = schema_mistakes("comparison", document, 4 * _MOST_MISTAKES)
     return mistakes or _miscounted(document["counts"], document["metrics"]) or _misjudged(document)
 
 

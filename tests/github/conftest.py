@@ -1,0 +1,33 @@
+"""A fake GitHub for each test that asks for one; what asks it is closed, and never really waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from harness.bridges import github_api
+from tests.github.fake_api import FakeGitHub, serving
+
+
+@pytest.fixture
+def github() -> Iterator[FakeGitHub]:
+    with serving(FakeGitHub()) as state:
+        yield state
+
+
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """The waits that clients of this test asked for, none of which is waited."""
+    found: list[float] = []
+    made = github_api.GitHubApi.__init__
+    with ExitStack() as opened:
+
+        def make(self: github_api.GitHubApi, url: str, token: str, pause: Any = found.append) -> None:
+            made(self, url, token, pause)
+            opened.enter_context(self)
+
+        monkeypatch.setattr(github_api.GitHubApi, "__init__", make)
+        yield found
