@@ -158,7 +158,8 @@ def _quantile(ordered: Floats, q: float) -> float | None:
 def all_doubts(runs: Sequence[Run], metrics: MultiAgentLoadMetrics, observable: bool) -> tuple[str, ...]:
     """Every reason for care, once: of the runs, of what is not seen, and of the figures (one reason, one line).
 
-    A figure without a value carries its reason itself.
+    A figure without a value carries its reason itself; those that a target measured itself carry it in any case, or they
+    would drown the others.
     """
     doubts = [doubt for run in runs for doubt in run.doubts]
     doubts += [f"seed {run.seed} ended early: {run.stopped}" for run in runs if run.stopped is not None]
@@ -169,7 +170,7 @@ def all_doubts(runs: Sequence[Run], metrics: MultiAgentLoadMetrics, observable: 
         sampled = any(pool.max_depth.value is not None for pool in metrics.pools)
         doubts.append(f"queue wait{'' if sampled else ', queue and pool'}: {NOT_ON_TARGET}")
     grouped: dict[str, list[str]] = {}
-    for name, doubt in _figure_doubts("", metrics):
+    for name, doubt in _figure_doubts("", dataclasses.replace(metrics, measured=())):
         grouped.setdefault(doubt, []).append(name)
     doubts += [f"{', '.join(names)}: {doubt}" for doubt, names in grouped.items()]
     return tuple(dict.fromkeys(doubts))

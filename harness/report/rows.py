@@ -248,9 +248,10 @@ def _breakdown(kinds: Mapping[str, int]) -> str:
 def measured(reports: Iterable[Report]) -> tuple[Sentence, ...]:
     """What each scenario's target measured itself: `time to first byte p50 12 ms p95 20 ms p99 31 ms max 40 ms`."""
     return tuple(
-        Sentence(_COLUMNS["scenario"](report), MEASURED, f"{visible(_name(name))} {_shares(name, figures)}")
+        Sentence(_COLUMNS["scenario"](report), MEASURED, f"{visible(_name(name))} {_shares(report, name, figures)}")
         for report in reports
         for name, figures in report.document.get("measured_by_target", {}).items()
+        if figures["max"] != 0  # a wait that nobody had is nothing to tell
     )
 
 
@@ -258,10 +259,14 @@ def _name(name: str) -> str:
     return name.removesuffix("_s").replace("_", " ")
 
 
-def _shares(name: str, figures: Mapping[str, float | None]) -> str:
+def _shares(report: Report, name: str, figures: Mapping[str, float | None]) -> str:
     show = format_duration if name.endswith("_s") else "{:.4g}".format
-    known = {key: figures[key] for key in ("p50", "p95", "p99", "max")}
-    told = " ".join(f"{key} {NOT_OBSERVED if value is None else show(value)}" for key, value in known.items())
+    doubted = report.document["figure_doubts"]
+    told = " ".join(
+        f"{key} {NOT_OBSERVED if (value := figures[key]) is None else show(value)}"
+        f"{'?' if f'measured_by_target.{name}.{key}' in doubted else ''}"
+        for key in ("p50", "p95", "p99", "max")
+    )
     return f"{told} ({figures['samples']:.0f} observed)"
 
 
