@@ -210,6 +210,12 @@ class Recorder:
         if error is not None:
             self.error[index] = self.error_index(error)
 
+    def give_up(self, error: str) -> None:
+        """Give what never ended its error; it counts as cancelled."""
+        for index, finished_s in enumerate(self.finished):
+            if math.isnan(finished_s):
+                self.error[index] = self.error_index(error)
+
     def measure(self, name: str, value: float) -> None:
         """Keep one observation of something that only the target can see, such as the time to a first byte."""
         self.measured.setdefault(name, []).append(value)
