@@ -11,7 +11,7 @@ from typing import Literal, get_args
 from harness.drive.hybrid_loop import HybridLoop
 from harness.drive.outside_work import JOB_GRACE_S
 from harness.drive.threads import asyncio_threads
-from harness.drive.virtual_loop import WATCHER, VirtualLoop
+from harness.drive.virtual_loop import WATCHER, VirtualLoop, resolve
 
 ClockName = Literal["wall", "virtual", "hybrid"]
 CLOCKS: tuple[str, ...] = get_args(ClockName)
@@ -86,6 +86,13 @@ class Clock:
         if isinstance(self.loop, VirtualLoop):
             return self.loop.call_ranked(when_s + self._origin, rank, callback, *args)
         return self.loop.call_at(when_s + self._origin, callback, *args)
+
+    def resolve_at(self, when_s: float, rank: Rank, future: asyncio.Future[None]) -> None:
+        """Give `future` the result None at `when_s` on this clock, unless it is done by then."""
+        if isinstance(self.loop, VirtualLoop):
+            self.loop.resolve_at(when_s + self._origin, rank, future)
+        else:
+            self.call_at(when_s, rank, resolve, future)
 
     def real_s(self) -> float:
         """Real seconds since `begin()`, whatever the clock."""

@@ -64,9 +64,6 @@ class Timer(events.TimerHandle):
 
     def cancel(self) -> None:
         """As asyncio's; a timer that has fired is out of the loop's hands already."""
-        if not self._cancelled:
-            self._cancelled = True
-            if self._scheduled:
-                self._loop._timer_handle_cancelled(self)
-            self._callback = None
-            self._args = ()
+        self._cancelled = True
+        self._callback = None
+        self._args = ()

@@ -7,6 +7,7 @@ for a core does not. While work goes on outside, time is real. While nothing doe
 
 from __future__ import annotations
 
+import asyncio
 import math
 import resource
 import threading
@@ -20,7 +21,7 @@ from typing import Any, NamedTuple
 from harness.drive.kernel import waited_for_core_s
 from harness.drive.outside_threads import ThreadAtWork
 from harness.drive.outside_work import JOB_GRACE_S, Held, Job
-from harness.drive.virtual_loop import VirtualLoop
+from harness.drive.virtual_loop import VirtualLoop, resolve
 
 _SOON_S = 0.002
 _LATE_S = 0.05
@@ -131,6 +132,10 @@ class HybridLoop(VirtualLoop):
         base_s, origin_s, reads = self._flow
         self._flow = _Flow(base_s + seconds, origin_s, reads)
 
+    def resolve_at(self, when: float, rank: int, future: asyncio.Future[None]) -> None:
+        """As the virtual loop's, in the turn of all that is due."""
+        self.call_ranked(when, rank, resolve, future)
+
     def aside(self, callback: Callable[[], object], every_s: float) -> None:
         """Call `callback` about every `every_s` real seconds, between turns.
 
@@ -154,6 +159,7 @@ class HybridLoop(VirtualLoop):
         ready = self._ready
         if self._heard or self._outside.descriptors or self._turns % _POLL_EVERY == 0:
             self._poll(0)
+            self._sweep()
         self._turns += 1
         now_s = self.time()
         if self._seen_s[0] > self._aside_s:
@@ -185,9 +191,8 @@ class HybridLoop(VirtualLoop):
         while timers and (timers[0][0] <= now_s or timers[0][3]._cancelled):
             handle = heappop(timers)[3]
             if handle._cancelled:
-                self._cancelled -= 1
                 continue
-            handle._scheduled = False  # type: ignore[attr-defined]  # asyncio's own slot
+            handle._scheduled = False
             ready.append(handle)
 
     def _idle(self) -> None:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from harness.drive.clock import Clock, Rank, burn_thread_cpu
 from harness.drive.threads import DaemonThreads
+from harness.measure.record import NEVER
 
 _PAGE_B = 4096
 _BLOCK = bytes(64 * 1024)  # hashing more than 2,047 bytes at once lets go of the interpreter lock
@@ -24,7 +25,7 @@ class Burn:
         self.done = done
         self.requested_s = requested_s
         self.granted_s = requested_s
-        self.released_s = float("nan")
+        self.released_s = NEVER
         self.depth = 0
         self.busy = 0
 
@@ -36,6 +37,9 @@ class Machine(Protocol):
 
     def burn(self, seconds: float) -> Burn:
         """Start burning `seconds` of CPU time on one core; `done` resolves when it is over."""
+
+    def finish(self, burn: Burn) -> None:
+        """Whoever waited for the burn has seen that it is over."""
 
     def give_up(self, burn: Burn) -> None:
         """Nobody waits for this burn any more."""
@@ -63,7 +67,7 @@ class RealMachine:
         burn.depth = max(0, self._outstanding - self.cores)
         burn.busy = min(self._outstanding, self.cores)
         job = self._clock.loop.run_in_executor(self._threads, self._burn_here, burn, seconds)
-        job.add_done_callback(lambda _: self._finish(burn))
+        job.add_done_callback(lambda _: self._let_know(burn))
         return burn
 
     def _burn_here(self, burn: Burn, seconds: float) -> None:
@@ -72,10 +76,13 @@ class RealMachine:
             burn_thread_cpu(seconds, lambda: hashlib.sha256(_BLOCK).digest())
         burn.released_s = self._clock.now()
 
-    def _finish(self, burn: Burn) -> None:
+    def _let_know(self, burn: Burn) -> None:
         self._outstanding -= 1
         if not burn.done.done():
             burn.done.set_result(None)
+
+    def finish(self, burn: Burn) -> None:
+        """The thread has written when that was."""
 
     def give_up(self, burn: Burn) -> None:
         """A burn that has begun cannot be taken off its thread; one that has not is skipped there."""
@@ -98,50 +105,46 @@ class ModelledMachine:
     def __init__(self, clock: Clock, cores: int) -> None:
         self.cores = cores
         self._clock = clock
+        self._new_future = clock.loop.create_future
         self._busy = 0
         self._waiting: deque[tuple[Burn, float]] = deque()
 
     def burn(self, seconds: float) -> Burn:
         """See `Machine`."""
-        burn = Burn(self._clock.loop.create_future(), self._clock.now())
+        burn = Burn(self._new_future(), self._clock.now())
         if self._busy < self.cores:
             self._busy += 1
-            self._start(burn, seconds)
+            self._start(burn, seconds, burn.requested_s)
         else:
-            burn.granted_s = float("nan")
+            burn.granted_s = NEVER
             self._waiting.append((burn, seconds))
             burn.depth = len(self._waiting)
         return burn
 
-    def _start(self, burn: Burn, seconds: float) -> None:
-        burn.granted_s = self._clock.now()
+    def _start(self, burn: Burn, seconds: float, now_s: float) -> None:
+        burn.granted_s = now_s
         burn.busy = self._busy
-        self._clock.call_at(burn.granted_s + seconds, Rank.WORK, self._finish, burn)
+        self._clock.resolve_at(now_s + seconds, Rank.WORK, burn.done)
 
-    def _finish(self, burn: Burn) -> None:
-        # a burn that was given up has already let go of its core
-        if not math.isnan(burn.released_s):
-            return
+    def finish(self, burn: Burn) -> None:
+        """Give the core to the next."""
         burn.released_s = self._clock.now()
-        burn.done.set_result(None)
-        self._pass_on()
+        self._pass_on(burn.released_s)
 
-    def _pass_on(self) -> None:
+    def _pass_on(self, now_s: float) -> None:
         if self._waiting:
-            self._start(*self._waiting.popleft())
+            burn, seconds = self._waiting.popleft()
+            self._start(burn, seconds, now_s)
         else:
             self._busy -= 1
 
     def give_up(self, burn: Burn) -> None:
         """Take the burn out of the queue, or off its core at once."""
-        if not math.isnan(burn.released_s):
-            return
         burn.done.cancel()
         if math.isnan(burn.granted_s):
             self._waiting = deque(entry for entry in self._waiting if entry[0] is not burn)
             return
-        burn.released_s = self._clock.now()
-        self._pass_on()
+        self.finish(burn)
 
     def hold(self, size_b: int) -> object:  # noqa: ARG002 - accounted for from the attempts
         """See `Machine`."""

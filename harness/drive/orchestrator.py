@@ -7,7 +7,6 @@ virtual one. Every attempt at a step leaves one row in the recorder, written whe
 from __future__ import annotations
 
 import asyncio
-import math
 from collections import deque
 from collections.abc import Mapping
 
@@ -20,7 +19,12 @@ from harness.plan.draws import workflow_key
 from harness.plan.program import Program, StepProgram, backoff_s
 from harness.scenario.model import Pool
 
-_ENDINGS: Mapping[Outcome, type[WorkflowError]] = {
+# looked up once: a member of an enumeration is found by a call
+_SUCCEEDED, _CANCELLED = int(Outcome.SUCCEEDED), int(Outcome.CANCELLED)
+_FAILED, _TIMED_OUT, _REJECTED = int(Outcome.FAILED), int(Outcome.TIMED_OUT), int(Outcome.REJECTED)
+_WORK, _DEADLINE = Rank.WORK, Rank.DEADLINE
+
+_ENDINGS: Mapping[int, type[WorkflowError]] = {
     Outcome.FAILED: Failed,
     Outcome.TIMED_OUT: TimedOut,
     Outcome.REJECTED: Rejected,
@@ -38,16 +42,13 @@ class StepTimeout(Exception):  # noqa: N818 - private signal between a timer and
 class AgentPool:
     """`size` agents and a first-in-first-out queue; an agent given back goes straight to the first waiter."""
 
-    __slots__ = ("busy", "declared", "waiters")
+    __slots__ = ("busy", "declared", "size", "waiters")
 
     def __init__(self, declared: Pool) -> None:
         self.declared = declared
+        self.size = declared.size
         self.busy = 0
         self.waiters: deque[asyncio.Future[float]] = deque()
-
-    def free(self) -> bool:
-        """Whether an agent can be had at once."""
-        return self.busy < self.declared.size
 
     def full(self) -> bool:
         """Whether the queue takes no more waiters."""
@@ -66,7 +67,19 @@ class AgentPool:
 class Attempt:
     """One attempt at a step, as it will be recorded."""
 
-    __slots__ = ("busy", "depth", "granted_s", "number", "pool", "released_s", "requested_s", "step", "workflow")
+    __slots__ = (
+        "busy",
+        "depth",
+        "ended",
+        "granted_s",
+        "kind",
+        "number",
+        "pool",
+        "released_s",
+        "requested_s",
+        "step",
+        "workflow",
+    )
 
     def __init__(self, workflow: int, step: int, number: int, pool: int, requested_s: float) -> None:
         self.workflow = workflow
@@ -78,6 +91,13 @@ class Attempt:
         self.released_s = NEVER
         self.depth = 0
         self.busy = 0
+        self.ended = _CANCELLED
+        self.kind = ""
+
+    def end(self, ended: int, kind: str) -> None:
+        """It ended like this (an `Outcome`), with this kind of error; until then it counts as cancelled."""
+        self.ended = ended
+        self.kind = kind
 
 
 class Orchestrator:
@@ -87,9 +107,12 @@ class Orchestrator:
         self._plan = plan
         self._clock = clock
         self._recorder = recorder
+        self._rows = recorder.attempts
         self._machine = machine
+        self._now = clock.now
+        self._new_future = clock.loop.create_future
         self._retry = plan.scenario.retry
-        self._retried = {Outcome[name.upper()] for name in self._retry.on}
+        self._retried = {int(Outcome[name.upper()]) for name in self._retry.on}
         self._programs = {program.name: program for program in plan.programs}
         self.pools = tuple(AgentPool(pool) for pool in plan.scenario.pools)
 
@@ -100,11 +123,12 @@ class Orchestrator:
         for index, step in enumerate(program.steps):
             number = 1
             while True:
-                ended, kind = await self._attempt(workflow.number, key, index, step, number)
-                if ended is Outcome.SUCCEEDED:
+                attempt = Attempt(workflow.number, index, number, step.pool, self._now())
+                await self._try(attempt, step, key)
+                if attempt.ended == _SUCCEEDED:
                     break
-                if number >= self._retry.max_attempts or ended not in self._retried:
-                    raise _ENDINGS[ended](kind)
+                if number >= self._retry.max_attempts or attempt.ended not in self._retried:
+                    raise _ENDINGS[attempt.ended](attempt.kind)
                 await asyncio.sleep(backoff_s(self._retry, key, index, number))
                 number += 1
 
@@ -112,51 +136,43 @@ class Orchestrator:
         """Let go of the machine's threads."""
         self._machine.close()
 
-    async def _attempt(
-        self, workflow: int, key: int, index: int, step: StepProgram, number: int
-    ) -> tuple[Outcome, str]:
-        attempt = Attempt(workflow, index, number, step.pool, self._clock.now())
-        pool = self.pools[step.pool]
-        ended, kind = Outcome.CANCELLED, ""
+    async def _try(self, attempt: Attempt, step: StepProgram, key: int) -> None:
+        """One attempt from the request to the record: `attempt` says how it ended."""
+        pool = self.pools[attempt.pool]
         try:
-            ended, kind = await self._acquire(pool, attempt)
-            if ended is Outcome.SUCCEEDED:
-                ended, kind = Outcome.CANCELLED, ""
-                ended, kind = await self._serve(step, key, attempt)
-        finally:
-            if not math.isnan(attempt.granted_s):
-                attempt.released_s = self._clock.now()
-                pool.release(attempt.released_s)
-            self._record(attempt, ended, kind)
-        return ended, kind
-
-    async def _acquire(self, pool: AgentPool, attempt: Attempt) -> tuple[Outcome, str]:
-        if pool.free():
-            pool.busy += 1
-            attempt.granted_s = attempt.requested_s
-        elif pool.full():
-            attempt.depth = len(pool.waiters)
+            if pool.busy < pool.size:
+                pool.busy += 1
+                attempt.granted_s = attempt.requested_s
+            elif pool.full():
+                attempt.depth = len(pool.waiters)
+                attempt.busy = pool.busy
+                attempt.end(_REJECTED, f"queue_full:{pool.declared.name}")
+                return
+            else:
+                await self._wait_in(pool, attempt)
             attempt.busy = pool.busy
-            return Outcome.REJECTED, f"queue_full:{pool.declared.name}"
-        else:
-            try:
-                attempt.granted_s = await self._wait_in(pool, attempt)
-            except WaitTimeout:
-                return Outcome.TIMED_OUT, f"wait_timeout:{pool.declared.name}"
-        attempt.busy = pool.busy
-        return Outcome.SUCCEEDED, ""
+            await self._serve(step, key, attempt)
+        except WaitTimeout:
+            attempt.end(_TIMED_OUT, f"wait_timeout:{pool.declared.name}")
+        except StepTimeout:
+            attempt.end(_TIMED_OUT, f"step_timeout:{step.name}")
+        finally:
+            if attempt.granted_s == attempt.granted_s:  # not NaN: it was granted
+                attempt.released_s = self._now()
+                pool.release(attempt.released_s)
+            self._record(attempt)
 
-    async def _wait_in(self, pool: AgentPool, attempt: Attempt) -> float:
-        waiter: asyncio.Future[float] = self._clock.loop.create_future()
+    async def _wait_in(self, pool: AgentPool, attempt: Attempt) -> None:
+        waiter: asyncio.Future[float] = self._new_future()
         pool.waiters.append(waiter)
         attempt.depth = len(pool.waiters)
         timeout_s = pool.declared.wait_timeout_s
         timer = None
         if timeout_s is not None:
             when_s = attempt.requested_s + timeout_s
-            timer = self._clock.call_at(when_s, Rank.DEADLINE, _expire_waiter, pool, waiter)
+            timer = self._clock.call_at(when_s, _DEADLINE, _expire_waiter, pool, waiter)
         try:
-            return await waiter
+            attempt.granted_s = await waiter
         except asyncio.CancelledError:
             _leave(pool, waiter, attempt)
             raise
@@ -164,61 +180,47 @@ class Orchestrator:
             if timer is not None:
                 timer.cancel()
 
-    async def _serve(self, step: StepProgram, key: int, attempt: Attempt) -> tuple[Outcome, str]:
-        held = self._machine.hold(step.hold_b)
+    async def _serve(self, step: StepProgram, key: int, attempt: Attempt) -> None:
+        held = self._machine.hold(step.hold_b) if step.hold_b else None
         deadline_s = None if step.timeout_s is None else attempt.granted_s + step.timeout_s
-        try:
-            wait_s = step.wait_s(key, attempt.step, attempt.number)
-            if wait_s > 0:
-                await self._wait(wait_s, deadline_s)
-            burn_s = step.burn_s(key, attempt.step, attempt.number)
-            if burn_s > 0:
-                await self._burn(burn_s, deadline_s, attempt)
-        except StepTimeout:
-            return Outcome.TIMED_OUT, f"step_timeout:{step.name}"
-        finally:
-            del held
+        wait_s = step.wait_s(key, attempt.step, attempt.number)
+        if wait_s > 0:
+            over: asyncio.Future[None] = self._new_future()
+            self._clock.resolve_at(self._now() + wait_s, _WORK, over)
+            await (over if deadline_s is None else self._until(over, deadline_s))
+        burn_s = step.burn_s(key, attempt.step, attempt.number)
+        if burn_s > 0:
+            await self._burn(burn_s, deadline_s, attempt)
+        del held
         if step.fails(key, attempt.step, attempt.number):
-            return Outcome.FAILED, f"step_failed:{step.name}"
-        return Outcome.SUCCEEDED, ""
-
-    async def _wait(self, seconds: float, deadline_s: float | None) -> None:
-        if deadline_s is None:
-            await asyncio.sleep(seconds)
-            return
-        done: asyncio.Future[None] = self._clock.loop.create_future()
-        timer = self._clock.call_at(self._clock.now() + seconds, Rank.WORK, _resolve, done)
-        try:
-            await self._until(done, deadline_s)
-        finally:
-            timer.cancel()
+            attempt.end(_FAILED, f"step_failed:{step.name}")
+        else:
+            attempt.end(_SUCCEEDED, "")
 
     async def _burn(self, seconds: float, deadline_s: float | None, attempt: Attempt) -> None:
         burn = self._machine.burn(seconds)
-        ended = Outcome.CANCELLED
+        ended = _CANCELLED
         try:
-            if deadline_s is None:
-                await burn.done
-            else:
-                await self._until(burn.done, deadline_s)
-            ended = Outcome.SUCCEEDED
+            await (burn.done if deadline_s is None else self._until(burn.done, deadline_s))
+            ended = _SUCCEEDED
+            self._machine.finish(burn)
         except StepTimeout:
-            ended = Outcome.TIMED_OUT
+            ended = _TIMED_OUT
             raise
         finally:
-            if ended is not Outcome.SUCCEEDED:
+            if ended != _SUCCEEDED:
                 self._machine.give_up(burn)
             self._record_burn(burn, attempt, ended)
 
     async def _until(self, done: asyncio.Future[None], deadline_s: float) -> None:
-        timer = self._clock.call_at(deadline_s, Rank.DEADLINE, _expire_step, done)
+        timer = self._clock.call_at(deadline_s, _DEADLINE, _expire_step, done)
         try:
             await done
         finally:
             timer.cancel()
 
-    def _record(self, attempt: Attempt, ended: Outcome, kind: str) -> None:
-        self._recorder.attempts.append(
+    def _record(self, attempt: Attempt) -> None:
+        self._rows.extend(
             (
                 attempt.workflow,
                 attempt.step,
@@ -229,13 +231,13 @@ class Orchestrator:
                 attempt.released_s,
                 attempt.depth,
                 attempt.busy,
-                ended,
-                self._recorder.error_index(kind) if kind else -1,
+                attempt.ended,
+                self._recorder.error_index(attempt.kind) if attempt.kind else -1,
             )
         )
 
-    def _record_burn(self, burn: Burn, attempt: Attempt, ended: Outcome) -> None:
-        self._recorder.attempts.append(
+    def _record_burn(self, burn: Burn, attempt: Attempt, ended: int) -> None:
+        self._rows.extend(
             (
                 attempt.workflow,
                 attempt.step,
@@ -250,11 +252,6 @@ class Orchestrator:
                 -1,
             )
         )
-
-
-def _resolve(done: asyncio.Future[None]) -> None:
-    if not done.done():
-        done.set_result(None)
 
 
 def _expire_step(done: asyncio.Future[None]) -> None:

@@ -53,15 +53,21 @@ class VirtualLoop(WatchedLoop):
     def __init__(self, real_limit_s: float = 60.0, grace_s: float = JOB_GRACE_S) -> None:
         self._now = 0.0  # asyncio's constructors read time() in debug mode
         super().__init__()
-        self._timers: list[tuple[float, int, int, events.TimerHandle]] = []
+        self._timers: list[tuple[float, int, int, Any]] = []
         self._sleepers = Sleepers(self, self._outside.jobs)
         self._serial = 0
-        self._cancelled = 0
+        self._sweep_at = _SWEEP_AT
         self._still = (-1.0, 0.0)
         self._real_limit_s = real_limit_s
         self._grace_s = min(grace_s, real_limit_s)
         # asyncio's is a method around the same call
         self.create_future = functools.partial(asyncio.Future, loop=self)  # type: ignore[method-assign]  # as said
+
+    def set_debug(self, enabled: bool) -> None:
+        """As asyncio's."""
+        super().set_debug(enabled)
+        # every future asks when it is made: to call bool() takes a third of the time of a method
+        self.get_debug = (lambda: True) if enabled else bool  # type: ignore[method-assign]  # as said
 
     def time(self) -> float:
         """Virtual seconds since the loop was made."""
@@ -141,27 +147,34 @@ class VirtualLoop(WatchedLoop):
         handle._scheduled = True  # type: ignore[attr-defined]  # asyncio's own slot; or cancelling it would not be reported to this loop
         return handle
 
-    def _timer_handle_cancelled(self, handle: Any) -> None:
-        if not handle._scheduled:  # asyncio's own handles, in debug mode, also tell of those that have fired
-            return
-        self._cancelled += 1
-        if self._cancelled > _SWEEP_AT and self._cancelled * 2 > len(self._timers):
-            self._timers[:] = [timer for timer in self._timers if not timer[3].cancelled()]
+    def resolve_at(self, when: float, rank: int, future: asyncio.Future[None]) -> None:
+        """Give `future` the result None at `when`, unless it is done by then: a timer that is no callback."""
+        self._serial += 1
+        heappush(self._timers, (when, rank, self._serial, future))
+
+    def _timer_handle_cancelled(self, handle: events.TimerHandle) -> None:
+        """Nothing to do: what was cancelled is passed over, and swept now and then."""
+
+    def _sweep(self) -> None:
+        """Forget timers that will never fire, once they may be half of all."""
+        if len(self._timers) > self._sweep_at:
+            self._timers[:] = [timer for timer in self._timers if not _is_dead(timer[3])]
             heapify(self._timers)
-            self._cancelled = 0
+            self._sweep_at = max(_SWEEP_AT, 2 * len(self._timers))
 
     # -------------------------------------------------------------------------------------------------------- the loop
 
     # long: the hottest lines of every virtual run; a call for each of its parts would cost a quarter more
     def _run_once(self) -> None:  # noqa: PLR0912 - as said
         """What `run_forever` calls over and over: run what is ready to quiescence, fire one timer, and so on."""
-        ready, outside = self._ready, self._outside
+        ready, timers, outside = self._ready, self._timers, self._outside
         threads, jobs, popleft = THREADS, outside.jobs.pending, ready.popleft
         until_poll = 0
         while True:
             if until_poll == 0:  # for signals, whose handlers are called when the loop reads its own pipe
                 self._poll(0)
                 self._refuse_standstill()
+                self._sweep()
                 until_poll = _POLL_EVERY
             until_poll -= 1
             if self._debug:
@@ -185,15 +198,24 @@ class VirtualLoop(WatchedLoop):
                 self._hold()
                 if ready:
                     continue
-            timer: Any = self._next_timer()
-            if timer is None:
+            if not timers or (timers[0][1] >= WATCHER and not self._work_is_timed()):
                 self._wait_for_strangers()
-            elif timer._callback is _WAKE and not self._debug:
-                # asyncio.sleep's timer: it runs no code of the target's, so it needs neither its context nor a turn
-                if not timer._args[0].done():
-                    timer._args[0].set_result(timer._args[1])
-            else:
-                ready.append(timer)
+                continue
+            when, _, _, timer = heappop(timers)
+            if type(timer) is asyncio.Future:
+                if not timer.done():
+                    if when > self._now:  # noqa: PLR1730 - max() is a call
+                        self._now = when
+                    timer.set_result(None)
+            elif not timer._cancelled:
+                if when > self._now:  # noqa: PLR1730 - as above
+                    self._now = when
+                timer._scheduled = False
+                if timer._callback is _WAKE and not self._debug:
+                    # asyncio.sleep's timer runs no code of the target's, so it needs neither its context nor a turn
+                    _WAKE(*timer._args)
+                else:
+                    ready.append(timer)
 
     def _report(self, handle: events.Handle, error: BaseException) -> None:
         self.call_exception_handler(
@@ -212,25 +234,8 @@ class VirtualLoop(WatchedLoop):
             if took_s >= self.slow_callback_duration:
                 _LOG.warning("Executing %r took %.3f seconds", handle, took_s)
 
-    def _next_timer(self) -> events.TimerHandle | None:
-        """The next timer, with the time made its time; None where only watchers of the run are left."""
-        timers = self._timers
-        while timers:
-            when, rank, _, handle = timers[0]
-            if rank >= WATCHER and not handle._cancelled and not self._work_is_timed():
-                return None
-            heappop(timers)
-            if handle._cancelled:
-                self._cancelled -= 1
-                continue
-            handle._scheduled = False  # type: ignore[attr-defined]  # asyncio's own slot
-            if when > self._now:  # noqa: PLR1730 - the hottest line of a run, and max() is a call
-                self._now = when
-            return handle
-        return None
-
     def _work_is_timed(self) -> bool:
-        return any(rank < WATCHER and not handle.cancelled() for _, rank, _, handle in self._timers)
+        return any(rank < WATCHER and not _is_dead(timer) for _, rank, _, timer in self._timers)
 
     # --------------------------------------------------------------------------------------------- waiting in real time
 
@@ -286,3 +291,14 @@ class VirtualLoop(WatchedLoop):
         self._outside.forget()
         self._still = (-1.0, 0.0)
         raise ClockError(why)
+
+
+def _is_dead(timer: Any) -> bool:
+    """Whether a timer's time may pass without anything happening."""
+    return bool(timer.done() if isinstance(timer, asyncio.Future) else timer.cancelled())
+
+
+def resolve(future: asyncio.Future[None]) -> None:
+    """Give a future that is not done the result None."""
+    if not future.done():
+        future.set_result(None)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -167,6 +167,11 @@ class Run:
     shares: tuple[Share, ...] = ()
 
 
+_ATTEMPT = len(fields(AttemptColumns))
+_ERROR = _ATTEMPT - 1
+_TIMES = range(4, 7)
+
+
 @dataclass(slots=True)
 class Recorder:
     """Collects one run. `offer` and `end` are called per workflow; hot loops append to the lists themselves."""
@@ -180,7 +185,8 @@ class Recorder:
     batch: list[int] = field(default_factory=list)
     held: dict[int, float] = field(default_factory=dict)
     """How long a cap held a workflow back, of those that it did."""
-    attempts: list[tuple[Any, ...]] = field(default_factory=list)
+    attempts: list[float] = field(default_factory=list)
+    """The rows of `AttemptColumns`, one value after the other: a list takes numbers without making objects of rows."""
     error_kinds: dict[str, int] = field(default_factory=dict)
     doubts: list[str] = field(default_factory=list)
     invalid: str | None = None
@@ -233,7 +239,8 @@ class Recorder:
         kinds = tuple(sorted(self.error_kinds))
         place = {self.error_kinds[kind]: new for new, kind in enumerate(kinds)} | {-1: -1}
         self.error = [place[old] for old in self.error]
-        self.attempts = [(*row[:-1], place[row[-1]]) for row in self.attempts]
+        if kinds:
+            self.attempts[_ERROR::_ATTEMPT] = [place[int(old)] for old in self.attempts[_ERROR::_ATTEMPT]]
         self.error_kinds = {kind: new for new, kind in enumerate(kinds)}
         return kinds
 
@@ -258,9 +265,9 @@ class Recorder:
 
     def attempt_columns(self) -> AttemptColumns:
         """The attempts recorded so far, in the order in which they ended."""
-        columns = list(zip(*self.attempts, strict=True)) or [()] * 11
-        times = {4, 5, 6}
+        # whole numbers below 2**53 lose nothing as floats
+        rows = np.array(self.attempts, dtype=np.float64).reshape(-1, _ATTEMPT)
         arrays: list[Any] = [
-            np.array(column, dtype=np.float64 if k in times else np.int64) for k, column in enumerate(columns)
+            np.array(rows[:, k], dtype=np.float64 if k in _TIMES else np.int64) for k in range(_ATTEMPT)
         ]
         return AttemptColumns(*arrays)
