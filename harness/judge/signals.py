@@ -191,8 +191,8 @@ def _amplified(one: RunSignals) -> str | None:
     if tried is None or tried.retries < FEWEST_RETRIES or tried.attempts < ATTEMPTS_PER_STEP * tried.steps:
         return None
     return (
-        f"{tried.attempts / tried.steps:.3g} attempts per step: {tried.retries} of {tried.attempts} calls were "
-        "made because an earlier one failed"
+        f"{tried.attempts / tried.steps:.3g} attempts per step: {tried.retries} of {tried.attempts} calls "
+        "repeat a step that was tried before"
     )
 
 
@@ -215,9 +215,11 @@ def _pool(one: RunSignals) -> str | None:
         return None
     means = ""
     if waits.wait_s is not None and waits.service_s is not None:
-        means = f": {format_duration(waits.wait_s)} waiting against {format_duration(waits.service_s)} of service"
+        means = (
+            f": a mean of {format_duration(waits.wait_s)} waiting against {format_duration(waits.service_s)} of service"
+        )
     given_up = f"; {waits.given_up} gave up or were turned away" if waits.given_up else ""
-    return f"{format_share(waits.share)} of the time at {waits.name} was spent waiting for it{means}{given_up}"
+    return f"{100 * waits.share:.3g} % of the time at {waits.name} was spent waiting{means}{given_up}"
 
 
 def _over(one: RunSignals) -> str | None:

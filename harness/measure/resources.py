@@ -156,7 +156,8 @@ class ResourceMonitor:
             self._slow_from_s = -math.inf
             self._sample()
             self._gc.stop()
-        return self._series()
+            self._stalls.end()
+        return self.series()
 
     def sample_now(self, mark: str) -> None:
         """Take one more sample at once (between batches, say) and keep `mark` beside its time."""
@@ -222,7 +223,8 @@ class ResourceMonitor:
             self._log.add((now_s, began_s), row)
             return now_s
 
-    def _series(self) -> Series:
+    def series(self) -> Series:
+        """What was sampled so far."""
         if not len(self._log):
             return empty_series()
         names = (*FIGURES, *_OWN_FIGURES, *EXECUTOR_FIGURES, *(("loop_lag_s", "tasks") if self._heart else ()))

@@ -301,7 +301,7 @@ def _told_waits(run: Run) -> tuple[Floats, Floats, int] | None:
 
 def _told(run: Run) -> Waits | None:
     told = _told_waits(run)
-    return None if told is None else _waits_from("the attempts", *told)
+    return None if told is None else _waits_from("the steps it reports", *told)
 
 
 def _gauge_waits(name: str, samples: PoolSamples | None) -> Waits | None:

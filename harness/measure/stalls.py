@@ -57,7 +57,7 @@ class StallWatch:
     def __init__(self, core_wait_s: Callable[[], float]) -> None:
         self._core_wait_s = core_wait_s
         self._thread: int | None = None
-        self._floor: int | None = None
+        self._floor: FrameType | None = None
         self._hold: _Hold | None = None
         self._found: dict[tuple[CodeType, ...], Stall] = {}
 
@@ -69,8 +69,14 @@ class StallWatch:
             if frame.f_code.co_flags & inspect.CO_COROUTINE:
                 below = frame.f_back
             frame = frame.f_back
-        # what runs a loop written in C has no frame of its own: callbacks then stand directly on the one below
-        self._floor = None if below is None else id(below)
+        # what runs a loop written in C has no frame of its own: callbacks then stand directly on that of its caller,
+        # which lasts as long as the loop; asyncio's lasts for one callback only
+        self._floor = None if below is None or _is_asyncio(below.f_code) else below
+
+    def end(self) -> None:
+        """Let go of the thread's frames."""
+        self._floor = None
+        self.over()
 
     def look(self, now_s: float, at_s: float) -> None:
         """The loop has not answered: what does it do? `now_s` is real time, `at_s` the run's clock."""
@@ -110,10 +116,10 @@ class StallWatch:
             self._found[hold.place] = Stall(hold.held_s, at_s, times, _places(stack))
 
 
-def _callback_stack(frame: FrameType | None, floor: int | None) -> list[FrameType]:
+def _callback_stack(frame: FrameType | None, floor: FrameType | None) -> list[FrameType]:
     """The frames of the callback that runs, innermost first; empty where the loop waits or does its own work."""
     stack: list[FrameType] = []
-    while frame is not None and id(frame) != floor:
+    while frame is not None and frame is not floor:
         code = frame.f_code
         if code.co_name == "_run" and _is_asyncio(code):
             return stack
