@@ -73,8 +73,12 @@ class HttpService:
         self._streams = StreamReader(target.stream, self._expected, self._now) if target.stream else None
         tls = self._tls()
         self._client = self._opened(tls)
-        await preflight(self._client, target, self._name, for_no_workflow(headers))
-        await self._start_gauges(for_no_workflow(headers), tls)
+        try:
+            await preflight(self._client, target, self._name, for_no_workflow(headers))
+            await self._start_gauges(for_no_workflow(headers), tls)
+        except BaseException:
+            await self.stop()  # what does not start is not stopped by anybody else
+            raise
 
     async def stop(self) -> None:
         """Let go of every connection."""

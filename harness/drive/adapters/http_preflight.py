@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import aiohttp
 
 from harness.drive.adapters.http_errors import kind_of, told
+from harness.drive.adapters.http_templates import on_service
 from harness.errors import TargetError
 from harness.scenario.http import HttpTarget
 
@@ -47,7 +48,7 @@ def _waited(target: HttpTarget) -> str:
 
 
 async def _ask(client: aiohttp.ClientSession, target: HttpTarget, headers: Mapping[str, str]) -> None:
-    url = target.url.partition("?")[0].rstrip("/") + target.ready if target.ready is not None else target.url
+    url = target.url if target.ready is None else on_service(target.url, target.ready)
     patience = aiohttp.ClientTimeout(
         total=None, sock_connect=target.connect_timeout_s, sock_read=min(_PATIENCE_S, target.read_timeout_s)
     )

@@ -114,15 +114,15 @@ class Events:
 
     def __init__(self) -> None:
         self._rest = b""
+        self._half = False
         self._data: list[str] = []
 
     def feed(self, piece: bytes) -> Iterator[str]:
         """The data of every event that `piece` completes; comments and events without data have none."""
-        text = self._rest + piece
-        # a carriage return at the end may be the first half of a line's end
-        held = b"\r" if text.endswith(b"\r") else b""
-        *lines, rest = _LINE_END.split(text[: len(text) - len(held)])
-        self._rest = rest + held
+        # a line feed may be the second half of a line's end whose first half came with the piece before
+        text = self._rest + (piece[1:] if self._half and piece.startswith(b"\n") else piece)
+        self._half = piece.endswith(b"\r") if piece else self._half
+        *lines, self._rest = _LINE_END.split(text)
         for line in lines:
             if line:
                 field, _, value = line.decode("utf-8", "replace").partition(":")
