@@ -42,7 +42,9 @@ class Clock:
         self.loop = _loop_for(name, real_limit_s, job_grace_s)
         self.patches_time = False
         """Whether the target's own calls to `time.sleep` and its like go by this clock, too."""
-        self._origin = self.loop.time()
+        # what asyncio's own loop asks, without asking it; the time of uvloop stands still between its turns
+        self._time = self.loop.time if self.jumps else time.monotonic
+        self._origin = self._time()
         self._real_origin = time.monotonic()
         self._cpu_origin = time.thread_time()
 
@@ -71,15 +73,15 @@ class Clock:
         if isinstance(self.loop, VirtualLoop):
             self.loop.forget_outside()
 
-    def begin(self) -> None:
-        """Make this instant the run's time 0; called on the loop's own thread."""
-        self._origin = self.loop.time()
+    def begin(self, ago_s: float = 0.0) -> None:
+        """Make this instant, or the one `ago_s` before it, the run's time 0; called on the loop's own thread."""
+        self._origin = self._time() - ago_s
         self._real_origin = time.monotonic()
         self._cpu_origin = time.thread_time()
 
     def now(self) -> float:
         """Seconds since `begin()`; safe to call from any thread."""
-        return self.loop.time() - self._origin
+        return self._time() - self._origin
 
     def call_at(self, when_s: float, rank: Rank, callback: Callable[..., object], *args: object) -> asyncio.TimerHandle:
         """Call `callback` at `when_s` on this clock; `rank` breaks ties where time is virtual."""
@@ -101,6 +103,11 @@ class Clock:
     def thread_cpu_s(self) -> float:
         """CPU seconds of the calling thread since `begin()` was called on it."""
         return time.thread_time() - self._cpu_origin
+
+
+def time_of_day_s() -> float:
+    """Seconds since the epoch by this machine's clock: the only time that several processes can agree on."""
+    return time.time()
 
 
 def real_now_s() -> float:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from harness.drive.clock import Clock, ClockName
+from harness.drive.clock import Clock, ClockName, time_of_day_s
 from harness.drive.dispatcher import GRACE_S, Dispatcher
 from harness.drive.gauges import GaugeSampler
 from harness.drive.hybrid_loop import HybridLoop
@@ -34,6 +34,10 @@ _CLEANUP_S = 5.0
 START_STOP_S = 60.0
 """How long a target's start(), and its stop(), may take, in seconds on the run's clock; no part of the run timeout."""
 _PROGRESS_S = 0.1
+_AGREED_WITHIN_S = 600.0
+"""Other workers import, too, and the slowest of them is waited for."""
+CHECKPOINT_S = 60.0
+"""How often what was measured so far is handed on, where it is, in seconds on the run's clock."""
 
 Progress = Callable[[int], None]
 """Called now and then with the number of workflows ended so far."""
@@ -41,7 +45,12 @@ Progress = Callable[[int], None]
 
 @dataclass(slots=True)
 class Replication:
-    """One replication being driven. `target_name` is what the user wrote; it goes into the Run."""
+    """One replication being driven. `target_name` is what the user wrote; it goes into the Run.
+
+    `start` is called, on a thread of its own, when the target has started; it returns the instant (`time_of_day_s`)
+    that is to be the run's time 0. `checkpoint` is called on the loop's thread every `CHECKPOINT_S` with the run as it
+    is: with the rows that the recorder shows, and all that is beside them.
+    """
 
     plan: Plan
     factory: TargetFactory
@@ -52,6 +61,8 @@ class Replication:
     job_grace_s: float = JOB_GRACE_S
     patch_time: bool = False
     recorder: Recorder = field(default_factory=Recorder)
+    start: Callable[[], float] | None = None
+    checkpoint: Callable[[Run], None] | None = None
     _clock: Clock = field(init=False)
     _dispatcher: Dispatcher | None = None
     _sampler: GaugeSampler | None = None
@@ -156,7 +167,7 @@ class Replication:
         self._rest = RestWatch(self.target_name, self._clock)
         await self._lifecycle(target, "start")
         try:
-            self._clock.begin()
+            await self._begin()
             self._expect(self.plan.scenario.run_timeout_s + GRACE_S)
             dispatcher = self._dispatcher = Dispatcher(self.plan, target.run, self._clock, self.recorder, self._tries)
             if self._asked_to_stop:
@@ -164,6 +175,7 @@ class Replication:
             self._rest.first_look(target)
             self._start(monitor)
             self._watch(target)
+            self._keep_checkpoints(monitor)
             stopped = await dispatcher.drive()
             await self._come_to_rest(stopped, monitor)
             return stopped
@@ -171,6 +183,16 @@ class Replication:
             self._expect(START_STOP_S)
             await self._lifecycle(target, "stop")
             self._rest.after_stop()
+
+    async def _begin(self) -> None:
+        """Start the clock: now, or at the instant that all workers have agreed on."""
+        if self.start is None:
+            self._clock.begin()
+            return
+        self._expect(_AGREED_WITHIN_S)
+        instant = await asyncio.get_running_loop().run_in_executor(None, self.start)
+        await asyncio.sleep(max(0.0, instant - time_of_day_s()))
+        self._clock.begin(max(0.0, time_of_day_s() - instant))
 
     async def _come_to_rest(self, stopped: str | None, monitor: ResourceMonitor | None) -> None:
         """The run is over: from here on nothing counts but what the target still holds."""
@@ -231,6 +253,21 @@ class Replication:
             self.progress(self._dispatcher.ended)
             self._clock.loop.call_later(_PROGRESS_S, self._report_progress)
 
+    def _keep_checkpoints(self, monitor: ResourceMonitor | None) -> None:
+        if self.checkpoint is not None and not self._clock.virtual:
+            self._clock.loop.call_later(CHECKPOINT_S, self._keep_checkpoint, monitor)
+
+    def _keep_checkpoint(self, monitor: ResourceMonitor | None) -> None:
+        if self.checkpoint is None or self._ended is not None:
+            return
+        resources = empty_series() if monitor is None else self._observable(monitor.series())
+        self.checkpoint(self._record(None, self._readings(), resources, () if monitor is None else monitor.stalls))
+        self._clock.loop.call_later(CHECKPOINT_S, self._keep_checkpoint, monitor)
+
+    def request_stop(self, reason: str) -> None:
+        """End the run early, as a signal would; from any thread."""
+        self._stop(reason)
+
     def _stop(self, reason: str) -> None:
         self._asked_to_stop = reason
         self._clock.forget_outside()
@@ -253,8 +290,19 @@ class Replication:
             loop.set_exception_handler(lambda _loop, _context: None)
             loop.close()
 
-    # long: one line for each field of the record
     def _freeze(
+        self,
+        stopped: str | None,
+        ended: tuple[float, float, float],
+        resources: Series,
+        stalls: tuple[Stall, ...],
+    ) -> Run:
+        if self._dispatcher is not None:
+            self._dispatcher.close(ended[0], stopped)
+        return self._record(stopped, ended, resources, stalls)
+
+    # long: one line for each field of the record
+    def _record(
         self,
         stopped: str | None,
         ended: tuple[float, float, float],
@@ -263,8 +311,6 @@ class Replication:
     ) -> Run:
         recorder, scenario = self.recorder, self.plan.scenario
         ended_s, cpu_s, real_s = ended
-        if self._dispatcher is not None:
-            self._dispatcher.close(ended_s, stopped)
         return Run(
             scenario=scenario.name,
             digest=self.factory.digest(scenario.digest),

@@ -88,6 +88,18 @@ class AttemptColumns:
         return len(self.workflow)
 
 
+def no_workflows() -> WorkflowColumns:
+    """Columns without a row."""
+    times, whole = np.empty(0), np.empty(0, dtype=np.int64)
+    return WorkflowColumns(times, times, times, whole, whole, whole, whole, times)
+
+
+def no_attempts() -> AttemptColumns:
+    """Columns without a row."""
+    times, whole = np.empty(0), np.empty(0, dtype=np.int64)
+    return AttemptColumns(whole, whole, whole, whole, times, times, times, whole, whole, whole, whole)
+
+
 @dataclass(frozen=True, slots=True)
 class Series:
     """Sampled values over time: `t_s` of shape (k,), each of `values` of shape (k,), NaN where not observable.

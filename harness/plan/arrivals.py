@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from harness.plan.deal import Deal, Dealing, deal_of, quotas
 from harness.plan.draws import Purpose, QuantileTable, table_of, uniform, workflow_key
 from harness.plan.laws import CHUNK, Floats, arrival_luck, curve_of, curve_times, exponential_table
+from harness.plan.part import WHOLE, Part
 from harness.plan.program import Program, compile_programs
 from harness.scenario.model import (
     BurstLoad,
@@ -95,13 +96,17 @@ Arrivals = OpenArrivals | ClosedArrivals | DrainedBursts
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One replication, planned: everything the drive needs but a target and a clock."""
+    """One replication, planned: everything the drive needs but a target and a clock.
+
+    `part` says which of the replication's workflows these are.
+    """
 
     scenario: Scenario
     seed: int
     arrivals: Arrivals
     deal: Dealing
     programs: tuple[Program, ...]
+    part: Part = WHOLE
 
     @property
     def total(self) -> int | None:

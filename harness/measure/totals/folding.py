@@ -10,8 +10,19 @@ from typing import Any
 import numpy as np
 
 from harness.measure.histogram import BUCKETS, Histogram, buckets_of
-from harness.measure.record import NEVER, Floats, Ints, Outcome, Recorder
-from harness.measure.totals.record import Totals
+from harness.measure.record import (
+    NEVER,
+    AttemptColumns,
+    Floats,
+    Ints,
+    Outcome,
+    Recorder,
+    Run,
+    WorkflowColumns,
+    no_attempts,
+    no_workflows,
+)
+from harness.measure.totals.record import BESIDE, Totals
 from harness.measure.totals.windows import Windows
 
 _FOLD_EVERY = 4096
@@ -46,8 +57,9 @@ class TotalsRecorder(Recorder):
 
     def __post_init__(self) -> None:
         columns: Any = (_Rows() for _ in range(7))
+        nowhere: Any = _Nowhere()
         self.due, self.started, self.finished, self.outcome, self.kind, self.error, self.batch = columns
-        self.attempts = _Nowhere()
+        self.attempts = nowhere
 
     @property
     def offered(self) -> int:
@@ -67,6 +79,25 @@ class TotalsRecorder(Recorder):
         if self.count % _FOLD_EVERY == 0:
             self.fold()
         return index
+
+    def give_up(self, error: str) -> None:
+        """See `Recorder`."""
+        for index, finished_s in self.finished.items():  # type: ignore[attr-defined]  # a mapping here, by index
+            if isnan(finished_s):
+                self.error[index] = self.error_index(error)
+        self.fold(all_of_them=True)
+
+    def canonical_errors(self) -> tuple[str, ...]:
+        """No row is shown, so none has an error."""
+        return ()
+
+    def workflow_columns(self) -> WorkflowColumns:
+        """No row is shown."""
+        return no_workflows()
+
+    def attempt_columns(self) -> AttemptColumns:
+        """No row is shown."""
+        return no_attempts()
 
     def fold(self, all_of_them: bool = False) -> None:
         """Add up what has ended, and forget its rows; at the end of a run, `all_of_them`."""
@@ -124,10 +155,11 @@ class TotalsRecorder(Recorder):
         self._flying.difference_update(ended)
         self._flying.update(new)
 
-    def totals(self, **beside: Any) -> Totals:
-        """The totals of all that has ended; `beside` holds the fields that a recorder does not know."""
+    def totals(self, beside: Run) -> Totals:
+        """The totals of all that has ended so far; `beside` is the run, which shows no rows, for all the rest."""
         self.fold()
         return Totals(
+            **{name: getattr(beside, name) for name in BESIDE},
             offered=self.count,
             outcomes=self.outcomes.copy(),
             errors=dict(sorted(self.errors.items())),
@@ -137,7 +169,6 @@ class TotalsRecorder(Recorder):
             lag=Histogram(self.lags.copy()),
             lag_sum_s=self.lag_sum_s,
             most_in_flight=self.most_in_flight,
-            **beside,
         )
 
 

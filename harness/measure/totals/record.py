@@ -60,6 +60,25 @@ class Totals:
         return Histogram(self.windows.latency.sum(axis=0))
 
 
+BESIDE = (
+    "scenario",
+    "digest",
+    "target",
+    "clock",
+    "seed",
+    "resources",
+    "gauges",
+    "ended_s",
+    "stopped",
+    "driver_cpu_s",
+    "real_s",
+    "doubts",
+    "invalid",
+    "shares",
+)
+"""What totals and a run have in common: all that is beside the workflows."""
+
+
 def merged(parts: Sequence[Totals]) -> Totals:
     """The totals of one load that was driven in parts at the same time; at least one part."""
     windows = parts[0].windows

@@ -17,7 +17,7 @@ from harness.measure import estimates
 from harness.measure.histogram import Histogram
 from harness.measure.latency import NONE_CARRIED_OUT
 from harness.measure.metrics import ERRORS, all_doubts, summarise
-from harness.measure.record import AttemptColumns, Floats, Ints, Outcome, Run, WorkflowColumns
+from harness.measure.record import Floats, Ints, Outcome, Run, no_attempts, no_workflows
 from harness.measure.summary import (
     Estimate,
     LatencyMetrics,
@@ -27,7 +27,7 @@ from harness.measure.summary import (
     ThroughputMetrics,
 )
 from harness.measure.totals.quantiles import quantile_of_windows
-from harness.measure.totals.record import Totals
+from harness.measure.totals.record import BESIDE, Totals
 from harness.measure.trend import theil_sen
 from harness.scenario.model import Scenario
 
@@ -69,36 +69,16 @@ def summarise_totals(scenario: Scenario, runs: Sequence[Totals]) -> MultiAgentLo
 
 def shell_of(totals: Totals) -> Run:
     """A `Run` of all that totals have beside the workflows, without a single row: for what looks only at that."""
-    nothing = np.empty(0)
-    none = np.empty(0, dtype=np.int64)
     return Run(
-        scenario=totals.scenario,
-        digest=totals.digest,
-        target=totals.target,
-        clock=totals.clock,
-        seed=totals.seed,
         type_names=(),
         pool_names=(),
         pool_sizes=(),
         pool_queues=(),
         error_kinds=(),
-        workflows=WorkflowColumns(nothing, nothing, nothing, none, none, none, none),
-        attempts=AttemptColumns(none, none, none, none, nothing, nothing, nothing, none, none, none, none),
-        **{name: getattr(totals, name) for name in _BESIDE},
+        workflows=no_workflows(),
+        attempts=no_attempts(),
+        **{name: getattr(totals, name) for name in BESIDE},
     )
-
-
-_BESIDE = (
-    "resources",
-    "gauges",
-    "ended_s",
-    "stopped",
-    "driver_cpu_s",
-    "real_s",
-    "doubts",
-    "invalid",
-    "shares",
-)
 
 
 def _said(runs: Sequence[Totals]) -> list[str]:
