@@ -12,6 +12,7 @@ import click
 from click.core import ParameterSource
 
 import harness
+from harness.cli_adopt import init
 from harness.cli_compare import compare, continuous, history
 from harness.cli_github import github
 from harness.cli_provider import fake_llm
@@ -218,6 +219,8 @@ def report(files: Sequence[Path], form: str | None) -> None:
     _render(reports, form)
     sys.exit(exit_code(reports))
 
+
+main.add_command(init)
 
 main.add_command(compare)
 main.add_command(continuous)

@@ -26,6 +26,7 @@ MAY_OPEN_FILES = (
     "schema.py",
     "report/",
     "bridges/",
+    "adopt/",  # writes into and examines a user's repository
     "cli.py",
 )
 FILE_METHODS = {"read_text", "read_bytes", "write_text", "write_bytes", "open", "unlink", "mkdir", "touch"}
