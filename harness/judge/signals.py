@@ -24,6 +24,7 @@ BLOCKED_S = 0.1
 LEFT_FEWEST = 5
 LEFT_SHARE = 0.02
 LEFT_SHARE_UNSEEN = 0.5
+GROWN_SHARE = 0.2
 QUEUED_SHARE = 0.5
 SHORTEST_S = 0.5
 MEMORY_B_PER_WORKFLOW = 4096
@@ -102,22 +103,30 @@ def _blocked(one: RunSignals) -> str | None:
 def _left(name: str, words: str) -> Callable[[RunSignals], str | None]:
     """Counts at rest, where they are more than before, not few, and went on growing while workflows were done.
 
-    What a target opens once and keeps (a pool, worker tasks) does not grow any more after warm-up.
+    What a target opens once and keeps (a pool, worker tasks) does not grow any more after warm-up. A run too short for
+    a slope is told by its two ends, and one of which nothing was sampled by the count alone.
     """
 
     def finds(one: RunSignals) -> str | None:
         left = None if one.rest is None else one.rest.left(name)
         if one.rest is None or left is None or left < LEFT_FEWEST or left < LEFT_SHARE * one.workflows:
             return None
-        growth = one.growths.get(name, Estimate(None))
-        grew = left >= LEFT_SHARE_UNSEEN * one.workflows if growth.low is None else growth.low > 0
-        if not grew:
+        if not _grew(one, name, left):
             return None
         after = "at once" if one.rest.after_s <= 0 else f"{format_duration(one.rest.after_s)} after"
         kinds = _kinds(one) if name == "tasks" else ""
         return f"{left:.0f} {words} {after} the last of {one.workflows} workflows ended{kinds}"
 
     return finds
+
+
+def _grew(one: RunSignals, name: str, left: float) -> bool:
+    growth = one.growths.get(name, Estimate(None))
+    if growth.low is not None:
+        return growth.low > 0
+    if name in one.grown:
+        return one.grown[name] >= GROWN_SHARE * left
+    return left >= LEFT_SHARE_UNSEEN * one.workflows
 
 
 def _kinds(one: RunSignals) -> str:
@@ -215,9 +224,7 @@ def _pool(one: RunSignals) -> str | None:
         return None
     means = ""
     if waits.wait_s is not None and waits.service_s is not None:
-        means = (
-            f": a mean of {format_duration(waits.wait_s)} waiting against {format_duration(waits.service_s)} of service"
-        )
+        means = f": {format_duration(waits.wait_s)} of waiting against {format_duration(waits.service_s)} of service"
     given_up = f"; {waits.given_up} gave up or were turned away" if waits.given_up else ""
     return f"{100 * waits.share:.3g} % of the time at {waits.name} was spent waiting{means}{given_up}"
 

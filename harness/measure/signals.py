@@ -21,6 +21,7 @@ from harness.measure.machine import NOT_ON_HYBRID, NOT_ON_VIRTUAL, NOT_SAMPLED
 from harness.measure.record import Floats, Run
 from harness.measure.rest import SLOT_GAUGES, Rest
 from harness.measure.retries import Retries, retries_of
+from harness.measure.sampled import growth_points
 from harness.measure.stalls import Stall
 from harness.measure.summary import Estimate
 from harness.scenario.model import Scenario
@@ -52,7 +53,10 @@ class Waits:
 
 @dataclass(frozen=True, slots=True)
 class RunSignals:
-    """What one run shows; None: not observable. Growths are per 100 workflows, of this run alone."""
+    """What one run shows; None: not observable. `growths` are per 100 workflows, of this run alone.
+
+    `grown` is how much more of something there is at rest than right after warm-up (counts).
+    """
 
     workflows: int
     length_s: float
@@ -60,6 +64,7 @@ class RunSignals:
     lag_max_s: float | None = None
     rest: Rest | None = None
     growths: Mapping[str, Estimate] = field(default_factory=dict)
+    grown: Mapping[str, float] = field(default_factory=dict)
     executor_queued_share: float | None = None
     executor_queue: float | None = None
     executor_threads: float | None = None
@@ -108,7 +113,8 @@ class SignalMetrics:
     runs: tuple[RunSignals, ...] = ()
 
 
-_GROWING = ("tasks", "fds", "threads", "blocks", "rss_b")
+_COUNTED = ("tasks", "fds", "threads")
+_GROWING = (*_COUNTED, "blocks", "rss_b")
 
 
 # long: one line for each field of the record
@@ -198,6 +204,7 @@ def _of_run(scenario: Scenario, run: Run, attempts: AgentAttempts) -> RunSignals
         lag_max_s=_largest(columns.get("loop_lag_s")),
         rest=run.rest,
         growths=growths,
+        grown=_grown(run, columns),
         executor_queued_share=None if queue is None else float(np.nanmean(queue > 0)),
         executor_queue=_largest(queue),
         executor_threads=_largest(columns.get("executor_threads")),
@@ -212,6 +219,13 @@ def _of_run(scenario: Scenario, run: Run, attempts: AgentAttempts) -> RunSignals
         oldest_s=_oldest_s(run, attempts),
         backlog=backlog_of(scenario.load, run),
     )
+
+
+def _grown(run: Run, columns: Mapping[str, Floats]) -> dict[str, float]:
+    """Counts at rest less those of the first sample after warm-up, where both were seen."""
+    seen = {name: growth_points(run, name) for name in _COUNTED if name in columns}
+    after = {} if run.rest is None else run.rest.after
+    return {name: after[name] - float(of[1][0]) for name, of in seen.items() if of and len(of[1]) and name in after}
 
 
 def _largest(values: Floats | None) -> float | None:

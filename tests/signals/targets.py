@@ -184,7 +184,7 @@ class LeftChild(Healthy):
 class ExhaustedExecutor(Healthy):
     """An API that looks asynchronous and calls a blocking client in the loop's default executor."""
 
-    async def call(self, workflow: Workflow, number: int) -> None:
+    async def call(self, workflow: Workflow, number: int) -> None:  # noqa: ARG002 - as long for all
         """Ten milliseconds in one of few threads."""
         await asyncio.to_thread(time.sleep, 2 * self.CALL_S)
 
