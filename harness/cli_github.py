@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from harness.errors import DeclarationError, Mistake
+from harness.errors import DeclarationError, ExitCode, HarnessError, Mistake
 
 BOT = "github-actions[bot]"
 """Whose comments those are that a workflow's own token makes."""
+_LONGEST_LINE = 1000
 
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Print the Markdown; nothing is posted.")
 AUTHOR = click.option(
@@ -71,10 +74,15 @@ def comment(file: Path | None, artifact: str, author: str, key: str, dry_run: bo
     Exit codes: 0 posted, or nothing to post (the head has moved on), whatever the verdict is;
     2 the artifact, the event or a request was refused; 3 the run has no result.
     """
-    _refuse_key(key)
-    if file is not None:
-        _show_file(file, artifact, key, dry_run)
-        return
+    with _inert_errors():
+        _refuse_key(key)
+        if file is not None:
+            _show_file(file, artifact, key, dry_run)
+        else:
+            _comment(artifact, author, key, dry_run)
+
+
+def _comment(artifact: str, author: str, key: str, dry_run: bool) -> None:
     from harness.bridges.github_api import GitHubApi  # noqa: PLC0415 - every command imports only what it needs
     from harness.bridges.github_comment import Wishes, comment_on_pull_request  # noqa: PLC0415
     from harness.bridges.github_job import access_from, measured_run  # noqa: PLC0415
@@ -105,7 +113,13 @@ def alert(source: str, author: str, key: str, dry_run: bool) -> None:
     Exit codes: 0 the issue says what is so, or there is nothing to say; 2 bad input, or a request was refused;
     3 too few commits to tell.
     """
-    _refuse_key(key)
+    with _inert_errors():
+        _refuse_key(key)
+        code = _alert(source, author, key, dry_run)
+    sys.exit(code)
+
+
+def _alert(source: str, author: str, key: str, dry_run: bool) -> ExitCode:
     from harness.bridges.github_alert import Wishes, keep_issue  # noqa: PLC0415 - only what this command needs
     from harness.bridges.github_api import GitHubApi  # noqa: PLC0415
     from harness.bridges.github_job import access_from  # noqa: PLC0415
@@ -117,7 +131,20 @@ def alert(source: str, author: str, key: str, dry_run: bool) -> None:
     with GitHubApi(access.api_url, access.token) as api:
         done = keep_issue(api, access, past, wishes)
     _tell(done.said, done.body if dry_run else "")
-    sys.exit(done.exit_code)
+    return done.exit_code
+
+
+@contextmanager
+def _inert_errors() -> Iterator[None]:
+    """Errors that quote a stranger's artifact must not act in the log of a job: no `::error::`, no colours."""
+    from harness.report.text import visible  # noqa: PLC0415 - every command imports only what it needs
+
+    try:
+        yield
+    except HarnessError as error:
+        said = [visible(line, _LONGEST_LINE) for line in str(error).splitlines()]
+        click.echo("error: " + "\n".join(said), err=True)
+        sys.exit(error.exit_code)
 
 
 def _show_file(file: Path, artifact: str, key: str, dry_run: bool) -> None:

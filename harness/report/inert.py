@@ -11,7 +11,9 @@ import shlex
 from harness.report.markdown import prose
 from harness.report.text import visible
 
-_HASH = re.compile(r"(?<![0-9A-Za-z])([0-9a-f]{4})(?=[0-9a-f]{3,60}(?![0-9A-Za-z]))")
+_HASH = re.compile(r"[0-9a-f]{7,}")
+_UNLINKED = 6
+"""Digits in a row that are not yet taken for a commit."""
 _CUT = "&#8203;"
 _OURS = {"harness", "asv", "pytest"}
 _FOR_MACHINES = {"--json", "--markdown", "--quiet", "-q"}
@@ -21,8 +23,12 @@ _FOR_MACHINES = {"--json", "--markdown", "--quiet", "-q"}
 def sentence(text: str) -> str:
     """`text` as words of a sentence, as `prose` makes it, with no link to a commit either."""
     pieces = re.split(r"(&#\d+;)", prose(text))
-    pieces[::2] = [_HASH.sub(rf"\1{_CUT}", piece) for piece in pieces[::2]]
+    pieces[::2] = [_HASH.sub(_in_pieces, piece) for piece in pieces[::2]]
     return "".join(pieces)
+
+
+def _in_pieces(digits: re.Match[str]) -> str:
+    return _CUT.join(digits[0][at : at + _UNLINKED] for at in range(0, len(digits[0]), _UNLINKED))
 
 
 def command(text: str) -> str | None:

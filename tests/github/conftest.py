@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
 from harness.bridges import github_api
-from tests.github.fake_api import FakeGitHub, serving
+from tests.github.fake_api import FakeGitHub, servers
+
+
+@pytest.fixture(scope="session")
+def _play() -> Iterator[Callable[[FakeGitHub], FakeGitHub]]:
+    with servers() as play:
+        yield play
 
 
 @pytest.fixture
-def github() -> Iterator[FakeGitHub]:
-    with serving(FakeGitHub()) as state:
-        yield state
+def github(_play: Callable[[FakeGitHub], FakeGitHub]) -> Iterator[FakeGitHub]:
+    """A GitHub of its own for each test; its token has reached no other server in the end."""
+    state = _play(FakeGitHub())
+    yield state
+    assert state.leaked == [], "the token was sent to the storage server"
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,8 @@ import itertools
 import json
 import re
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -51,6 +51,8 @@ class FakeGitHub:
     """Requests to the storage server that carried a token."""
     redirect_to: str | None = None
     """Where downloads lead instead of to the storage server."""
+    storage_redirects: bool = False
+    """Whether the storage server sends everyone round and round."""
     url: str = ""
     storage_url: str = ""
     counter: Iterator[int] = field(default_factory=lambda: itertools.count(1001))
@@ -161,7 +163,13 @@ class FakeGitHub:
         return 302, self.redirect_to or f"{self.storage_url}/blob/{ids[0]}?signature=secret"
 
 
-def _api_handler(state: FakeGitHub) -> type[BaseHTTPRequestHandler]:
+class Stage:
+    """Which GitHub the two servers play at present: starting servers takes longer than most tests."""
+
+    state: FakeGitHub
+
+
+def _api_handler(stage: Stage) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -175,6 +183,7 @@ def _api_handler(state: FakeGitHub) -> type[BaseHTTPRequestHandler]:
             self._serve("PATCH")
 
         def _serve(self, method: str) -> None:
+            state = stage.state
             parts = urlsplit(self.path)
             query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
             length = int(self.headers.get("Content-Length") or 0)
@@ -200,12 +209,12 @@ def _api_handler(state: FakeGitHub) -> type[BaseHTTPRequestHandler]:
 
         def _reply_page(self, path: str, query: dict[str, str], found: list[Any]) -> None:
             page = int(query.get("page", "1"))
-            size = min(int(query.get("per_page", "30")), state.page_size)
+            size = min(int(query.get("per_page", "30")), stage.state.page_size)
             shown = found[(page - 1) * size : page * size]
-            headers = {}
+            headers, url = {}, stage.state.url
             if page * size < len(found):
                 following = urlencode({**query, "page": str(page + 1)})
-                headers["Link"] = f'<{state.url}{path}?{following}>; rel="next", <{state.url}{path}>; rel="last"'
+                headers["Link"] = f'<{url}{path}?{following}>; rel="next", <{url}{path}>; rel="last"'
             whole = {"total_count": len(found), "artifacts": shown} if path.endswith("/artifacts") else shown
             self._reply(200, whole, headers)
 
@@ -224,20 +233,23 @@ def _api_handler(state: FakeGitHub) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def _storage_handler(state: FakeGitHub) -> type[BaseHTTPRequestHandler]:
+def _storage_handler(stage: Stage) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            state = stage.state
             if self.headers.get("Authorization"):
                 state.leaked.append(self.path)
-            number = int(urlsplit(self.path).path.rpartition("/")[2])
-            content = state.blobs[number]
+            if state.storage_redirects:
+                self.send_response(302)
+                self.send_header("Location", self.path)
+                self.end_headers()
+                return
+            content = state.blobs[int(urlsplit(self.path).path.rpartition("/")[2])]
             self.send_response(403 if self.headers.get("Authorization") else 200)
             # no Content-Length: the end of the stream is the end of the connection, as with a server that lies
             self.end_headers()
-            try:
+            with suppress(BrokenPipeError, ConnectionResetError):  # a client that has had enough
                 self.wfile.write(content)
-            except (BrokenPipeError, ConnectionResetError):
-                pass  # the client has had enough, which is what some tests are about
 
         def log_message(self, *arguments: Any) -> None:
             """Not on standard error."""
@@ -246,18 +258,23 @@ def _storage_handler(state: FakeGitHub) -> type[BaseHTTPRequestHandler]:
 
 
 @contextmanager
-def serving(state: FakeGitHub) -> Iterator[FakeGitHub]:
-    """The API and its storage on two ports of this machine; no token has reached the storage in the end."""
-    servers = [ThreadingHTTPServer(("127.0.0.1", 0), made(state)) for made in (_api_handler, _storage_handler)]
-    state.url, state.storage_url = (f"http://127.0.0.1:{server.server_address[1]}" for server in servers)
-    threads = [threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}) for server in servers]
+def servers() -> Iterator[Callable[[FakeGitHub], FakeGitHub]]:
+    """The API and its storage on two ports of this machine; what is yielded puts another GitHub on the stage."""
+    stage = Stage()
+    made = [ThreadingHTTPServer(("127.0.0.1", 0), handler(stage)) for handler in (_api_handler, _storage_handler)]
+    threads = [threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}) for server in made]
     for thread in threads:
         thread.start()
+
+    def play(state: FakeGitHub) -> FakeGitHub:
+        state.url, state.storage_url = (f"http://127.0.0.1:{server.server_address[1]}" for server in made)
+        stage.state = state
+        return state
+
     try:
-        yield state
+        yield play
     finally:
-        for server, thread in zip(servers, threads, strict=True):
+        for server, thread in zip(made, threads, strict=True):
             server.shutdown()
             thread.join()
             server.server_close()
-    assert state.leaked == [], "the token was sent to the storage server"
