@@ -83,6 +83,13 @@ class Clock:
         """Seconds since `begin()`; safe to call from any thread."""
         return self._time() - self._origin
 
+    def reader(self) -> Callable[[], float]:
+        """`now`, as quick as it can be had; good until `begin()` is called again."""
+        if self.jumps:
+            return self.now
+        monotonic, origin = time.monotonic, self._origin
+        return lambda: monotonic() - origin
+
     def call_at(self, when_s: float, rank: Rank, callback: Callable[..., object], *args: object) -> asyncio.TimerHandle:
         """Call `callback` at `when_s` on this clock; `rank` breaks ties where time is virtual."""
         if isinstance(self.loop, VirtualLoop):

@@ -13,9 +13,8 @@ from harness.plan.arrivals import Arrivals, ClosedArrivals, DrainedBursts, OpenA
 class Offering(Protocol):
     """What a source needs of the dispatcher."""
 
-    @property
-    def stopping(self) -> bool:
-        """Whether nothing more is to be offered."""
+    stopping: bool
+    """Whether nothing more is to be offered."""
 
     @property
     def in_flight(self) -> int:
@@ -38,8 +37,15 @@ class Source:
         """Offer what is due at time 0 and set the first timer."""
         raise NotImplementedError
 
-    def ended(self, number: int) -> None:
-        """Workflow `number` has ended."""
+    def ended(self, number: int, at_s: float) -> None:
+        """Workflow `number` has ended, at `at_s`."""
+
+    def follows(self, at_s: float) -> bool:  # noqa: ARG002 - only some closed loads know
+        """Whether the workflow that ended at `at_s` is replaced at that instant; if so, that one counts as offered.
+
+        Where not, `ended` is still to be called.
+        """
+        return False
 
     def missed(self, until_s: float) -> list[tuple[float, int]]:  # noqa: ARG002 - only open loads can miss
         """(due time, burst) of all that was due by `until_s` and was never offered, because the run ended early."""
@@ -64,7 +70,7 @@ class OpenSource(Source):
         if self._due:
             self._clock.call_at(self._due[0], Rank.ARRIVAL, self._arrive)
 
-    def ended(self, number: int) -> None:  # noqa: ARG002 - any workflow that ends makes room for one
+    def ended(self, number: int, at_s: float) -> None:  # noqa: ARG002 - any workflow that ends makes room for one
         """See `Source`."""
         if self._held_since_s is not None:
             self._arrive()
@@ -110,6 +116,7 @@ class ClosedSource(Source):
         self._wanted = arrivals.in_flight
         self._present = arrivals.in_flight
         """How many are in flight or thinking."""
+        self._duration_s = math.inf if arrivals.duration_s is None else arrivals.duration_s
         self._changes = iter(arrivals.changes)
         self._thinks = arrivals.think != 0.0
 
@@ -119,16 +126,26 @@ class ClosedSource(Source):
             self._offer_at(0.0)
         self._await_change()
 
-    def ended(self, number: int) -> None:
+    def ended(self, number: int, at_s: float) -> None:
         """See `Source`."""
-        if self.exhausted or self._dispatcher.stopping or self._leaves():
+        if self.exhausted or self._dispatcher.stopping or (self._present > self._wanted and self._leaves()):
             return
-        due_s = self._clock.now()
         think_s = self._arrivals.think_s(self._seed, number) if self._thinks else 0.0
         if think_s > 0:
-            self._clock.call_at(due_s + think_s, Rank.ARRIVAL, self._come_back, due_s + think_s)
+            self._clock.call_at(at_s + think_s, Rank.ARRIVAL, self._come_back, at_s + think_s)
         else:
-            self._offer_at(due_s)
+            self._offer_at(at_s)
+
+    def follows(self, at_s: float) -> bool:
+        """See `Source`."""
+        if self._thinks or self.exhausted or self._dispatcher.stopping:
+            return False
+        if at_s >= self._duration_s or self._present > self._wanted:
+            return False
+        if self._left is not None:
+            self._left -= 1
+            self.exhausted = self._left <= 0
+        return True
 
     def _leaves(self) -> bool:
         """Whether one is too many; it is gone then."""
@@ -156,10 +173,9 @@ class ClosedSource(Source):
         self._await_change()
 
     def _offer_at(self, due_s: float) -> None:
-        duration_s = self._arrivals.duration_s
         if self._dispatcher.stopping or self.exhausted:
             return
-        if duration_s is not None and due_s >= duration_s:
+        if due_s >= self._duration_s:
             self.exhausted = True
             self._dispatcher.settle()
             return
@@ -183,7 +199,7 @@ class BurstSource(Source):
         """See `Source`."""
         self._offer_burst()
 
-    def ended(self, number: int) -> None:  # noqa: ARG002 - they are only counted
+    def ended(self, number: int, at_s: float) -> None:  # noqa: ARG002 - they are only counted
         """See `Source`."""
         self._left -= 1
         if self._left > 0 or self.exhausted or self._dispatcher.stopping:

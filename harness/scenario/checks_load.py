@@ -255,7 +255,7 @@ def warm_up_mistakes(load: Load, warm_up_s: float, warm_up_workflows: int) -> It
     if warm_up_workflows and workflows is not None and warm_up_workflows >= workflows:
         yield Mistake("warm_up", f"{warm_up_workflows} of {workflows} workflows", _LEAVES_SOME)
     longest = None if list(load_mistakes(load)) else length_s(load)
-    if longest is not None and warm_up_s >= longest:
+    if warm_up_s and longest is not None and warm_up_s >= longest:
         yield Mistake("warm_up", f"{warm_up_s:.12g} s of {longest:.12g} s", _LEAVES_SOME)
 
 

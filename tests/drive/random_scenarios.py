@@ -34,6 +34,7 @@ from harness.scenario.model import (
     TraceLoad,
     Uniform,
     WorkflowType,
+    length_s,
 )
 
 POOLS = ("agents", "tools")
@@ -141,7 +142,8 @@ def phased(most: int) -> st.SearchStrategy[Load]:
     # without a pause, workflows that take no time would let the clock stand still
     pauses = st.sampled_from([Constant(0.1), Constant(0.25), Uniform(0.05, 0.5)])
     return st.one_of(
-        st.builds(PhasedLoad, opened.map(tuple), caps), st.builds(PhasedLoad, pauses.flatmap(closed).map(tuple))
+        st.builds(PhasedLoad, opened.map(tuple), caps).filter(lambda load: (length_s(load) or 0.0) >= 1e-3),
+        st.builds(PhasedLoad, pauses.flatmap(closed).map(tuple)),
     )
 
 

@@ -38,7 +38,7 @@ class Adapted:
         if self._threads is None:
             result = await self._call(workflow)
             # what is still to be awaited was not done: a decorator that forgot to
-            return await result if inspect.isawaitable(result) else result
+            return result if result is None or not inspect.isawaitable(result) else await result
         result = await self._clock.loop.run_in_executor(self._threads, self._call_here, workflow)
         # a plain function may hand back a coroutine: a lambda around an async function, or a decorated one
         if inspect.isawaitable(result):
