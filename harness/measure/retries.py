@@ -72,13 +72,14 @@ def retries_of(run: Run, attempts: AgentAttempts) -> Retries | None:
 
 
 def _retries(rows: _Rows) -> Retries:
-    order = np.lexsort((rows.begun_s, rows.number, rows.step, rows.workflow))
+    # in the order of time: a step that is visited twice is tried for the first time twice
+    order = np.lexsort((rows.number, rows.begun_s, rows.step, rows.workflow))
     workflow, step, number = rows.workflow[order], rows.step[order], rows.number[order]
     begun, ended = rows.begun_s[order], rows.ended_s[order]
-    follows = (np.diff(workflow) == 0) & (np.diff(step) == 0) & (np.diff(number) > 0)
+    follows = (np.diff(workflow) == 0) & (np.diff(step) == 0) & (np.diff(number) == 1)
     later = np.flatnonzero(follows) + 1
-    steps = len(order) - int(np.count_nonzero((np.diff(workflow) == 0) & (np.diff(step) == 0)))
     count = int(np.count_nonzero(number > 1))
+    steps = len(order) - count
     if not count:
         return Retries(len(order), steps, 0, None, None)
     fullest = _fullest(np.sort(begun[number > 1]))[0]

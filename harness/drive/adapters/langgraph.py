@@ -10,6 +10,9 @@ Each workflow is one `graph.ainvoke(input, config)`:
 * `config["configurable"]` holds `thread_id`, new for each workflow of each replication, and `workflow`, the
   `harness.Workflow` itself, whose `luck(n)` makes fakes repeatable. `config["metadata"]` holds its id and type.
 
+Attempts at nodes are counted in a graph where some node has a retry policy (see `langgraph_attempts`); a node that
+tries again by itself tells of it with `config["configurable"]["workflow"].attempt("step")`.
+
 What a node raises becomes the outcome, by the name of its class. A graph that stops to ask a person has not done its
 work, and counts as failed. Threads are left in the checkpointer, as any user of the graph would leave them.
 """
@@ -47,6 +50,7 @@ class GraphTarget:
         self._replication = uuid.uuid4().hex
         self._graph: Any = None
         self._keys: tuple[str, ...] = ()
+        self._counted: Callable[[Workflow], Any] | None = None
 
     async def start(self) -> None:
         """Make the graph, if it is a function that makes it, and look at what it holds."""
@@ -56,6 +60,10 @@ class GraphTarget:
         self._graph = _compiled(self._spec, found)
         channels = getattr(self._graph, "channels", {})
         self._keys = tuple(key for key in ("workflow_id", "workflow_type") if key in channels)
+        if is_retried(self._graph):
+            from harness.drive.adapters.langgraph_attempts import AttemptCounter  # noqa: PLC0415 - an optional extra
+
+            self._counted = AttemptCounter
         self._doubt_threads()
 
     async def run(self, workflow: Workflow) -> object:
@@ -76,10 +84,11 @@ class GraphTarget:
         return {key: known[key] for key in self._keys}
 
     def _config(self, workflow: Workflow) -> dict[str, Any]:
-        return {
+        config: dict[str, Any] = {
             "configurable": {"thread_id": f"{self._replication}-{workflow.id}", "workflow": workflow},
             "metadata": {"workflow_id": workflow.id, "workflow_type": workflow.type},
         }
+        return config | {"callbacks": [self._counted(workflow)]} if self._counted is not None else config
 
     async def _made_by(self, make: Callable[[], Any]) -> Any:
         try:
@@ -126,6 +135,14 @@ def plain_nodes(graph: Any) -> list[str]:
     """Names of the nodes that are plain functions, which LangGraph runs in threads."""
     nodes: Mapping[str, Any] = getattr(graph, "nodes", {})
     return [name for name, node in nodes.items() if not name.startswith("__") and _is_plain(node)]
+
+
+def is_retried(graph: Any) -> bool:
+    """Whether LangGraph tries some node of `graph` again when it fails."""
+    nodes: Mapping[str, Any] = getattr(graph, "nodes", {})
+    return bool(getattr(graph, "retry_policy", None)) or any(
+        getattr(node, "retry_policy", None) for node in nodes.values()
+    )
 
 
 def _is_plain(node: Any) -> bool:
