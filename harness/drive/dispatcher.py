@@ -70,7 +70,8 @@ class Dispatcher:
     """Drives one plan against `run`, the target's own coroutine function.
 
     `drive()` returns why the run ended early, or None. `request_stop(reason)` may be called on the loop's thread at
-    any time: what is in flight is cancelled, and counted as such.
+    any time: what is in flight is cancelled, and counted as such. Rows, called `number` here, count from 0 what this
+    process offers; a workflow's own number is that in the whole plan, of which this may be a part.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class Dispatcher:
         self.stopping = False
         """Whether nothing more is to be offered."""
         self._seed = plan.seed
+        self._first, self._stride = plan.part.number_of(0), plan.part.workers
         self._context = copy_context()
         self._longest_s = math.inf if self._timeout_s is None else 0.999 * self._timeout_s
         """A workflow that took no longer cannot have been late, whatever rounding does."""
@@ -106,7 +108,7 @@ class Dispatcher:
     @property
     def ended(self) -> int:
         """How many workflows have ended so far."""
-        return len(self._recorder.due) - len(self._tasks)
+        return self._recorder.offered - len(self._tasks)
 
     async def drive(self) -> str | None:
         """Offer the whole plan and wait for it to end."""
@@ -143,21 +145,24 @@ class Dispatcher:
         self._tasks[number] = self._clock.loop.create_task(carrying(number, kind), context=self._context.copy())
 
     def _open(self, due_s: float, batch: int) -> tuple[int, int]:
-        """Open the row of the next workflow; its number and type."""
-        kind = self._plan.deal.type_of(len(self._recorder.due))
+        """Open the row of the next workflow; the row and the type."""
+        kind = self._type_of(self._recorder.offered)
         return self._recorder.offer(due_s, kind, batch), kind
+
+    def _type_of(self, row: int) -> int:
+        return self._plan.deal.type_of(self._first + row * self._stride)
 
     async def _carry_out(self, number: int, kind: int) -> None:
         """Carry out one workflow in a task of its own: clocks that jump decide by the order of tasks."""
         started_s = self._recorder.started[number] = self._now()
         self._bound(number, started_s)
-        workflow = Workflow(number, self._names[kind], self._seed, self._tries)
+        workflow = Workflow(self._first + number * self._stride, self._names[kind], self._seed, self._tries)
         try:
-            self._succeed(workflow, await self._run(workflow))
+            self._succeed(number, workflow, await self._run(workflow))
         except BaseException as error:  # the target's error is an outcome, not ours: test frameworks raise such ones
             self._fail(number, error)
         del self._tasks[number]
-        self._source.ended(number, self._recorder.finished[number])
+        self._source.ended(self._first + number * self._stride, self._recorder.finished[number])
         self.settle()
 
     # long: the hottest loop of the harness; a call of a function costs a tenth of what it does for a workflow
@@ -168,10 +173,11 @@ class Dispatcher:
         soon as it could tell: where a workflow waited, was cancelled, or left something in the task's context.
         """
         task, more, recorder, now = self._tasks[number], _IN_ONE_TASK, self._recorder, self._now
+        first, stride = self._first, self._stride
         while True:
             more -= 1
             started_s = recorder.started[number] = now()
-            workflow = _workflow((number, self._names[kind], self._seed, self._tries))
+            workflow = _workflow((first + number * stride, self._names[kind], self._seed, self._tries))
             try:
                 awaitable = self._run(workflow)
                 if type(awaitable) is CoroutineType:
@@ -181,15 +187,15 @@ class Dispatcher:
                         recorder.finished[number] = ended_s = now()
                         recorder.outcome[number] = _SUCCEEDED
                         if end.value is not None or ended_s - started_s > self._longest_s:
-                            self._look_at(workflow, end.value)
+                            self._look_at(number, workflow, end.value)
                     else:
                         more = 0
                         self._bound(number, started_s)
-                        self._succeed(workflow, await _Rest(awaitable, waits_for))
+                        self._succeed(number, workflow, await _Rest(awaitable, waits_for))
                 else:
                     more = 0
                     self._bound(number, started_s)
-                    self._succeed(workflow, await awaitable)
+                    self._succeed(number, workflow, await awaitable)
             except BaseException as error:  # the target's error is an outcome: test frameworks raise such ones
                 self._fail(number, error)
             del self._tasks[number]
@@ -199,20 +205,20 @@ class Dispatcher:
                 break
             number, kind = self._open(ended_s, 0)
             self._tasks[number] = task
-        self._source.ended(number, ended_s)
+        self._source.ended(first + number * stride, ended_s)
         self.settle()
 
-    def _succeed(self, workflow: Workflow, result: object) -> None:
+    def _succeed(self, number: int, workflow: Workflow, result: object) -> None:
         """A workflow has come to its end."""
-        self._recorder.finished[workflow.number] = self._now()
-        self._recorder.outcome[workflow.number] = _SUCCEEDED
-        self._look_at(workflow, result)
+        self._recorder.finished[number] = self._now()
+        self._recorder.outcome[number] = _SUCCEEDED
+        self._look_at(number, workflow, result)
 
-    def _look_at(self, workflow: Workflow, result: object) -> None:
+    def _look_at(self, number: int, workflow: Workflow, result: object) -> None:
         """What ended well may still be another's result, or too late: a blocked loop lets no timeout fire."""
-        recorder, number = self._recorder, workflow.number
+        recorder = self._recorder
         if result is not None:
-            self._check(result, workflow)
+            self._check(number, result, workflow)
         if self._timeout_s is None:
             return
         finished_s = recorder.finished[number]
@@ -226,9 +232,9 @@ class Dispatcher:
         outcome, text = self._outcome_of(number, error)
         self._recorder.end(number, self._now(), outcome, text)
 
-    def _check(self, result: object, workflow: Workflow) -> None:
+    def _check(self, number: int, result: object, workflow: Workflow) -> None:
         if isinstance(result, Mapping) and result.get("workflow_id", workflow.id) != workflow.id:
-            self._recorder.end(workflow.number, self._now(), Outcome.FAILED, "workflow_id_mismatch")
+            self._recorder.end(number, self._now(), Outcome.FAILED, "workflow_id_mismatch")
 
     def _outcome_of(self, number: int, error: BaseException) -> tuple[Outcome, str]:
         if number in self._overdue:
@@ -279,10 +285,8 @@ class Dispatcher:
         """Account for all that never ended: what was due by `ended_s` and not offered, and what is still in flight."""
         recorder = self._recorder
         for due_s, batch in self._source.missed(ended_s):
-            recorder.offer(due_s, self._plan.deal.type_of(len(recorder.due)), batch)
-        for number, finished_s in enumerate(recorder.finished):
-            if math.isnan(finished_s):
-                recorder.error[number] = recorder.error_index(reason or "never ended")
+            recorder.offer(due_s, self._type_of(recorder.offered), batch)
+        recorder.give_up(reason or "never ended")
 
     async def _give_up(self) -> None:
         for task in self._tasks.values():
