@@ -54,7 +54,7 @@ def assess(
 ) -> Report:
     """Run `scenario` once per seed and report on all replications together.
 
-    `clock_options` are `patch_time` and `job_grace_s`, as `harness.run` takes them.
+    `clock_options` are `patch_time`, `job_grace_s`, `loop` and `precise`, as `harness.run` takes them.
 
     Raises what `harness.run` raises, where that happens before the first replication has ended. Whatever stops the
     others, what was measured is reported, as invalid.

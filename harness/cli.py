@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 import harness
-from harness.cli_adopt import init
+from harness.cli_adopt import doctor, init
 from harness.cli_compare import compare, continuous, history
 from harness.cli_github import github
 from harness.cli_provider import fake_llm
@@ -144,6 +144,14 @@ def show(scenario: str, path: Path | None) -> None:
     metavar="SECONDS",
     help="On virtual: the real time for which one thread, child process or peer may hold the clock.",
 )
+@click.option(
+    "--loop",
+    type=click.Choice(["asyncio", "uvloop"]),
+    default="asyncio",
+    show_default=True,
+    help="On wall: the event loop of the run; uvloop needs the extra of that name.",
+)
+@click.option("--precise", is_flag=True, help="On wall: start workflows within 0.1 ms, at the cost of a core.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the first replication.")
 @click.option(
     "-n",
@@ -170,6 +178,8 @@ def run(
     clock: ClockName,
     patch_time: bool,
     job_grace_s: float,
+    loop: str,
+    precise: bool,
     seed: int,
     replications: int,
     report_dir: str,
@@ -190,13 +200,14 @@ def run(
 
     catalog = load_scenarios(path)
     scenarios = _chosen(catalog, names)
-    check_options(clock, seed + replications - 1)
+    check_options(clock, seed + replications - 1, loop=loop, precise=precise)
     by_default = click.get_current_context().get_parameter_source("target") is ParameterSource.DEFAULT
     under_load = chosen_target(target, by_default, catalog.target)
     as_factory(under_load)
     refuse_folder(report_dir)
     seeds = range(seed, seed + replications)
     how = {"target": under_load, "clock": clock, "patch_time": patch_time, "job_grace_s": job_grace_s}
+    how |= {"loop": loop, "precise": precise}
     reports: list[Report] = []
     try:
         code = _run_each(scenarios, seeds, how, folder=Path(report_dir), quiet=quiet, reports=reports)
@@ -221,6 +232,7 @@ def report(files: Sequence[Path], form: str | None) -> None:
 
 
 main.add_command(init)
+main.add_command(doctor)
 
 main.add_command(compare)
 main.add_command(continuous)

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, get_args
 
-from harness.drive.clock import CLOCKS, ClockName, real_now_s
+from harness.drive.clock import CLOCKS, ClockName, LoopName, check_loop, real_now_s
 from harness.drive.interrupts import Interrupts, asked_to_stop
 from harness.drive.opening import BUILTIN, as_factory
 from harness.drive.outside_work import JOB_GRACE_S
@@ -39,6 +39,8 @@ def run(
     engine: Engine = "fast",
     patch_time: bool = False,
     job_grace_s: float = JOB_GRACE_S,
+    loop: LoopName = "asyncio",
+    precise: bool = False,
 ) -> Run:
     """Run one replication of `scenario` and return all that was measured.
 
@@ -50,11 +52,13 @@ def run(
     On clocks that jump (virtual, hybrid), `patch_time` gives the target's own calls to `time.monotonic`,
     `time.perf_counter`, `time.time` and `time.sleep` the run's clock instead of only reporting them, and `job_grace_s`
     is the real time for which one piece of work outside the event loop may hold a virtual clock (docs/clocks.md).
+    On the wall clock, `loop` is the event loop ("uvloop" needs the extra of that name), and with `precise` workflows
+    start within 0.1 ms of their due times, at the cost of a core (docs/load.md).
 
     Raises `TargetError` where the target cannot be loaded or started, `DeclarationError` for a clock or seed that does
     not exist.
     """
-    check_options(clock, seed, engine)
+    check_options(clock, seed, engine, loop, precise)
     name, factory = as_factory(target)
     planned = plan(scenario, seed)
     if target == BUILTIN and clock == "virtual" and engine == "fast":
@@ -68,6 +72,8 @@ def run(
         take_stop_signals,
         job_grace_s=job_grace_s,
         patch_time=patch_time,
+        loop_name=loop,
+        precise=precise,
     ).drive()
 
 
@@ -81,16 +87,23 @@ def run_all(
     take_stop_signals: bool = False,
     patch_time: bool = False,
     job_grace_s: float = JOB_GRACE_S,
+    loop: LoopName = "asyncio",
+    precise: bool = False,
 ) -> Iterator[Run]:
     """One replication per seed, in order; ends after the first that was stopped early by a signal.
 
     The other arguments are those of `run`.
     """
-    given: dict[str, Any] = {"job_grace_s": job_grace_s, "patch_time": patch_time}
+    given: dict[str, Any] = {
+        "job_grace_s": job_grace_s,
+        "patch_time": patch_time,
+        "loop_name": loop,
+        "precise": precise,
+    }
     name, factory = as_factory(target)
     ended = 0
     for seed in seeds:
-        check_options(clock, seed)
+        check_options(clock, seed, loop=loop, precise=precise)
         further = None if progress is None else _counting_from(ended, progress)
         planned = plan(scenario, seed)
         if target == BUILTIN and clock == "virtual":
@@ -125,8 +138,8 @@ def offered(scenario: Scenario, seeds: Iterable[int]) -> int | None:
     return None if None in totals else sum(total for total in totals if total is not None)
 
 
-def check_options(clock: str, seed: int, engine: str = "fast") -> None:
-    """Raise `DeclarationError` for a clock or engine that does not exist or a seed outside 0 … 2**63 - 1.
+def check_options(clock: str, seed: int, engine: str = "fast", loop: str = "asyncio", precise: bool = False) -> None:
+    """Raise `DeclarationError` for a clock, engine or loop that does not exist or a seed outside 0 … 2**63 - 1.
 
     Raises `HarnessError` within a running event loop: a run makes its own.
     """
@@ -135,6 +148,7 @@ def check_options(clock: str, seed: int, engine: str = "fast") -> None:
         mistakes.append(Mistake("--clock", repr(clock), f"one of {', '.join(CLOCKS)}"))
     if engine not in get_args(Engine):
         mistakes.append(Mistake("engine", repr(engine), f"one of {', '.join(get_args(Engine))}"))
+    mistakes += check_loop(loop, clock, precise)
     if not isinstance(seed, int) or not 0 <= seed < 2**63:
         mistakes.append(Mistake("--seed", str(seed), "a whole number from 0 to 2**63 - 1"))
     if mistakes:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import functools
+import sys
 import time
 from collections.abc import Callable
-from typing import Literal, get_args
+from importlib.util import find_spec
+from typing import Literal, Protocol, get_args
 
 from harness.drive.hybrid_loop import HybridLoop
 from harness.drive.outside_work import JOB_GRACE_S
 from harness.drive.threads import asyncio_threads
 from harness.drive.virtual_loop import WATCHER, VirtualLoop, resolve
+from harness.errors import MissingExtraError, Mistake
 
 ClockName = Literal["wall", "virtual", "hybrid"]
 CLOCKS: tuple[str, ...] = get_args(ClockName)
+LoopName = Literal["asyncio", "uvloop"]
+LOOPS: tuple[str, ...] = get_args(LoopName)
 
 
 class Rank(enum.IntEnum):
@@ -30,16 +36,68 @@ class Rank(enum.IntEnum):
     """The end of the run, and samples: they see all that happened at their instant."""
 
 
+class Timer(Protocol):
+    """What can be called off."""
+
+    def cancel(self) -> None:
+        """Do not call after all."""
+
+
+_SPUN_S = 2e-3
+"""Before a workflow is due, this long is spun away: a selector wakes up to 1 ms late, and a busy system later."""
+
+
+class Alarm:
+    """A timer that is never early, and hardly late: it wakes `early_s` before `when_s` and then spins.
+
+    Spinning is asking the loop for its next turn again and again: all else that is ready has its turns, too, and the
+    selector is asked without waiting. uvloop's timers, in whole milliseconds, may wake up early.
+    """
+
+    __slots__ = ("_call", "_handle", "_loop", "_now", "_when_s")
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        now: Callable[[], float],
+        when_s: float,
+        early_s: float,
+        call: Callable[[], object],
+    ) -> None:
+        self._loop, self._now, self._when_s, self._call = loop, now, when_s, call
+        self._handle: asyncio.Handle = loop.call_later(max(0.0, when_s - early_s - now()), self._look)
+
+    def _look(self) -> None:
+        if self._now() >= self._when_s:
+            self._call()
+        else:
+            self._handle = self._loop.call_soon(self._look)
+
+    def cancel(self) -> None:
+        """See `Timer`."""
+        self._handle.cancel()
+
+
 class Clock:
     """Seconds since `begin()`, and timers, on one event loop.
 
     `real_limit_s` bounds the real time for which a virtual clock may stand still, `job_grace_s` the real time for which
-    one piece of outside work may hold it (docs/clocks.md).
+    one piece of outside work may hold it (docs/clocks.md). The wall clock may run on another `loop`, and be `precise`:
+    the last milliseconds before a workflow is due are spun away instead of waited for.
     """
 
-    def __init__(self, name: ClockName, real_limit_s: float = 60.0, job_grace_s: float = JOB_GRACE_S) -> None:
+    def __init__(
+        self,
+        name: ClockName,
+        real_limit_s: float = 60.0,
+        job_grace_s: float = JOB_GRACE_S,
+        loop: LoopName = "asyncio",
+        precise: bool = False,
+    ) -> None:
         self.name: ClockName = name
-        self.loop = _loop_for(name, real_limit_s, job_grace_s)
+        self.loop = _wall_loop(loop) if name == "wall" else _jumping_loop(name, real_limit_s, job_grace_s)
+        self._precise = precise
+        self._coarse = loop == "uvloop"
         self.patches_time = False
         """Whether the target's own calls to `time.sleep` and its like go by this clock, too."""
         # what asyncio's own loop asks, without asking it; the time of uvloop stands still between its turns
@@ -90,10 +148,13 @@ class Clock:
         monotonic, origin = time.monotonic, self._origin
         return lambda: monotonic() - origin
 
-    def call_at(self, when_s: float, rank: Rank, callback: Callable[..., object], *args: object) -> asyncio.TimerHandle:
+    def call_at(self, when_s: float, rank: Rank, callback: Callable[..., object], *args: object) -> Timer:
         """Call `callback` at `when_s` on this clock; `rank` breaks ties where time is virtual."""
         if isinstance(self.loop, VirtualLoop):
             return self.loop.call_ranked(when_s + self._origin, rank, callback, *args)
+        if self._coarse or (self._precise and rank is Rank.ARRIVAL):
+            early_s = _SPUN_S if self._precise and rank is Rank.ARRIVAL else 0.0
+            return Alarm(self.loop, self.reader(), when_s, early_s, functools.partial(callback, *args))
         return self.loop.call_at(when_s + self._origin, callback, *args)
 
     def resolve_at(self, when_s: float, rank: Rank, future: asyncio.Future[None]) -> None:
@@ -129,12 +190,35 @@ def burn_thread_cpu(seconds: float, work: Callable[[], object]) -> None:
         work()
 
 
-def _loop_for(name: ClockName, real_limit_s: float, job_grace_s: float) -> asyncio.AbstractEventLoop:
-    if name == "virtual":
-        return VirtualLoop(real_limit_s, job_grace_s)
-    if name == "hybrid":
-        return HybridLoop(real_limit_s, job_grace_s)
-    loop = asyncio.new_event_loop()
+def check_loop(loop: str, clock: str, precise: bool = False) -> list[Mistake]:
+    """What is wrong with a choice of event loop and precision for a clock; raises where uvloop is not installed."""
+    mistakes = []
+    if loop not in LOOPS:
+        mistakes.append(Mistake("--loop", repr(loop), f"one of {', '.join(LOOPS)}"))
+    elif loop == "uvloop" and clock != "wall":
+        mistakes.append(
+            Mistake("--loop", f"uvloop with --clock {clock}", "uvloop with --clock wall: it takes no other")
+        )
+    elif loop == "uvloop" and sys.platform == "win32":
+        mistakes.append(Mistake("--loop", "uvloop on Windows", "asyncio there: uvloop does not exist for Windows"))
+    elif loop == "uvloop" and find_spec("uvloop") is None:
+        raise MissingExtraError("uvloop", "uvloop", "--loop uvloop")
+    if precise and clock != "wall":
+        mistakes.append(Mistake("--precise", f"--clock {clock}", "--clock wall: other clocks are exact as they are"))
+    return mistakes
+
+
+def _wall_loop(name: LoopName) -> asyncio.AbstractEventLoop:
+    if name == "uvloop":
+        import uvloop  # noqa: PLC0415 - an optional extra
+
+        loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    else:
+        loop = asyncio.new_event_loop()
     # what a target hands to asyncio.to_thread may never end, and must not keep the process
     loop.set_default_executor(asyncio_threads())
     return loop
+
+
+def _jumping_loop(name: ClockName, real_limit_s: float, job_grace_s: float) -> VirtualLoop:
+    return (VirtualLoop if name == "virtual" else HybridLoop)(real_limit_s, job_grace_s)

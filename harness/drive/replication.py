@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from harness.drive.clock import Clock, ClockName, time_of_day_s
+from harness.drive.clock import Clock, ClockName, LoopName, time_of_day_s
 from harness.drive.dispatcher import GRACE_S, Dispatcher
 from harness.drive.gauges import GaugeSampler
 from harness.drive.hybrid_loop import HybridLoop
@@ -60,6 +60,8 @@ class Replication:
     take_stop_signals: bool = False
     job_grace_s: float = JOB_GRACE_S
     patch_time: bool = False
+    loop_name: LoopName = "asyncio"
+    precise: bool = False
     recorder: Recorder = field(default_factory=Recorder)
     start: Callable[[], float] | None = None
     checkpoint: Callable[[Run], None] | None = None
@@ -77,7 +79,7 @@ class Replication:
     def drive(self) -> Run:
         """Run to the end; raises `TargetError` where the target does not start, and nothing was measured yet."""
         limit_s = self.plan.scenario.run_timeout_s
-        self._clock = clock = Clock(self.clock_name, limit_s, self.job_grace_s)
+        self._clock = clock = Clock(self.clock_name, limit_s, self.job_grace_s, self.loop_name, self.precise)
         monitor = self._monitor(clock)
         with Interrupts(
             START_STOP_S + _ALARM_AFTER_S, self._stop, self.take_stop_signals, self._came_round
@@ -277,6 +279,8 @@ class Replication:
     def _clean_up(self) -> None:
         """Cancel what is left and close the loop, without ever hanging on it."""
         loop = self._clock.loop
+        if self._dispatcher is not None:
+            self._dispatcher.stopping = True  # or each that is cancelled here would be replaced
         try:
             tasks = asyncio.all_tasks(loop)
             for task in tasks:
