@@ -18,7 +18,7 @@ _PACKAGES = ("aiohttp", "prometheus_client")
 
 
 @click.command("fake-llm")
-@click.option("-f", "--file", "path", type=click.Path(path_type=Path), metavar="FILE", help="A TOML file with [provider].")
+@click.option("-f", "--file", "path", type=click.Path(path_type=Path), metavar="FILE", help="A TOML file of it.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0: the system chooses one.")
 @click.option("--seed", type=click.IntRange(0), help="Decides all luck: the same calls meet the same in every run.")
@@ -58,9 +58,9 @@ def fake_llm(path: Path | None, host: str, port: int, as_json: bool, **given: An
     provider = build_provider(document, str(path) if path else "options", folder)
 
     def ready(address: str) -> None:
-        told = {"url": f"{address}/v1", "stats": f"{address}/stats", "metrics": f"{address}/metrics"}
+        told: dict[str, object] = {"url": f"{address}/v1", "stats": f"{address}/stats", "metrics": f"{address}/metrics"}
         told |= {"health": f"{address}/health", "reset": f"{address}/reset", "pid": os.getpid(), "seed": provider.seed}
-        click.echo(json.dumps(told) if as_json else told["url"])
+        click.echo(json.dumps(told) if as_json else f"{address}/v1")
         sys.stdout.flush()  # whoever started it waits for this line
 
     counted = serve(provider, host, port, ready)

@@ -14,7 +14,9 @@ _CHARACTERS_PER_TOKEN = 4
 """What English text comes to with the tokenisers of such models; a tokeniser's own tables would have to be fetched."""
 _WORDS = tuple(
     " the plan says that each agent takes one task and reports when it is done so next we check the result of every "
-    "step before another one starts".replace(" ", "\0 ").lstrip("\0").split("\0")
+    "step before another one starts".replace(" ", "\0 ")
+    .lstrip("\0")
+    .split("\0")
 )
 
 

@@ -10,13 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.errors import DeclarationError, Mistake
-from harness.scenario.checks import LONGEST_S, between, count
+from harness.scenario.checks import between, count
 from harness.scenario.model import Constant, Distribution, Lognormal, distribution_mistakes
 
 ERROR_STATUSES = (400, 401, 403, 404, 408, 409, 422, 429, 500, 502, 503, 504, 529)
-_MOST_TOKENS = 1_000_000
 _FIRST_TOKEN = Lognormal(0.3, 0.668)
 """Median 300 ms, p95 900 ms."""
+_PER_TOKEN = Constant(1 / 40)
+_OUTPUT_TOKENS = Constant(50.0)
+_STALL_FOR = Constant(5.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +29,8 @@ class Latency:
     """
 
     first_token: Distribution = _FIRST_TOKEN
-    per_token: Distribution = Constant(1 / 40)
-    output_tokens: Distribution = Constant(50.0)
+    per_token: Distribution = _PER_TOKEN
+    output_tokens: Distribution = _OUTPUT_TOKENS
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Faults:
 
     errors: tuple[tuple[int, float], ...] = ()
     stall: float = 0.0
-    stall_for: Distribution = Constant(5.0)
+    stall_for: Distribution = _STALL_FOR
     cut: float = 0.0
 
 

@@ -51,7 +51,8 @@ class _Collected(Collector):
             for value, count in document[name].items():
                 family.add_metric([value], count)
             yield family
-        calls = CounterMetricFamily("fake_llm_calls", "Calls that succeeded, by attempts they took.", labels=["attempts"])
+        told = "Calls that succeeded, by the attempts they took."
+        calls = CounterMetricFamily("fake_llm_calls", told, labels=["attempts"])
         for attempts, count in document["calls"]["attempts"].items():
             calls.add_metric([attempts], count)
         yield calls

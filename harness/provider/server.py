@@ -1,7 +1,7 @@
 """The provider as an HTTP application: what a client meets, in the order in which it meets it.
 
-A request is read (400 where it cannot be), passes the rate limits (429), waits for a slot (503 where the queue is full),
-then takes its time, and is answered, stalled, cut or failed as its luck has it.
+A request is read (400 where it cannot be), passes the rate limits (429), waits for a slot (503 where the queue is
+full), then takes its time, and is answered, stalled, cut or failed as its luck has it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from harness.provider.slots import Slots
 _LARGEST_B = 64 * 2**20
 _MODEL = "fake-model"
 """What the list of models shows where none is declared."""
-_TYPES = {400: "invalid_request_error", 401: "authentication_error", 403: "permission_error", 429: "rate_limit_exceeded"}
+_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_exceeded"}
 _OVERLOADED = frozenset({503, 529})
 
 Write = Callable[[web.Request, Asked, Fate, str], Awaitable[web.StreamResponse]]
@@ -112,14 +112,9 @@ class FakeProvider:
             calls.turned_away(known, number)
             self.counters.overflowed += 1
             return _error(self._provider.capacity.overflow, "The server is overloaded. Please try again later.")
-        return await self._serve(request, asked, known, fate, f"{known.key:016x}{number:04x}", write)
-
-    async def _serve(
-        self, request: web.Request, asked: Asked, known: CallId, fate: Fate, identity: str, write: Write
-    ) -> web.StreamResponse:
-        calls, served = self.counters.calls, False
+        served = False
         try:
-            response = await self._answer(request, asked, fate, identity, write)
+            response = await self._answer(request, asked, fate, f"{known.key:016x}{number:04x}", write)
             served = response.status == 200 and not (asked.stream and fate.cut_at is not None)
             return response
         finally:
@@ -158,9 +153,7 @@ class FakeProvider:
         headers = {"x-request-id": f"req_{identity}", **self._limits.headers(self._now())}
         return web.Response(body=body, content_type="application/json", headers=headers)
 
-    async def _write_stream(
-        self, request: web.Request, asked: Asked, fate: Fate, answer: Answer
-    ) -> web.StreamResponse:
+    async def _write_stream(self, request: web.Request, asked: Asked, fate: Fate, answer: Answer) -> web.StreamResponse:
         response = web.StreamResponse(headers=self._limits.headers(self._now()) | {"Cache-Control": "no-cache"})
         response.content_type = "text/event-stream"
         begun_s = self._now()

@@ -20,8 +20,8 @@ _PATIENCE_S = 1.0
 def serve(provider: Provider, host: str, port: int, ready: Callable[[str], None]) -> dict[str, Any]:
     """Serve until SIGINT or SIGTERM; returns the counters' last document.
 
-    `ready` is called with the address (`http://127.0.0.1:41234`) as soon as requests are taken. `port` 0 lets the system
-    choose. Raises `HarnessError` where the address cannot be had.
+    `ready` is called with the address (`http://127.0.0.1:41234`) as soon as requests are taken. `port` 0 lets the
+    system choose. Raises `HarnessError` where the address cannot be had.
     """
     return asyncio.run(_serve(provider, host, port, ready))
 

@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -95,11 +95,8 @@ def raw(behave: Callable[[socket.socket], None]) -> Iterator[str]:
 
 
 def _quietly(behave: Callable[[socket.socket], None], connection: socket.socket) -> None:
-    with connection:
-        try:
-            behave(connection)
-        except OSError:
-            pass
+    with connection, suppress(OSError):
+        behave(connection)
 
 
 def reset(connection: socket.socket) -> None:

@@ -35,7 +35,10 @@ def mistakes(tmp_path: Path, text: str) -> list[str]:
 
 
 MISTAKES = [
-    ('url = "ftp://x"', "target.url: expected an address such as 'http://127.0.0.1:8080/workflows', found one that is not"),
+    (
+        'url = "ftp://x"',
+        "target.url: expected an address such as 'http://127.0.0.1:8080/workflows', found one that is not",
+    ),
     ('url = "http://user:pw@x/"', "target.url: expected an address without them, and headers = { Authorization ="),
     ('url = "http://x/#a"', "target.url: expected an address such as"),
     ('ur = "http://x"', "target.ur: expected one of url, request,"),
@@ -56,11 +59,14 @@ MISTAKES = [
     ('headers = { Host = "x" }', "target.headers.Host: expected another header: this one is set by the client itself"),
     ('headers = { X-A = "a\\nb" }', "target.headers.X-A: expected a text of one line, found control characters"),
     ('headers = { X-A = "${1A}" }', "target.headers.X-A: expected the name of an environment variable"),
-    ('headers = { Authorization = "Bearer abc" }', "target.headers.Authorization: expected a secret from an environment"),
-    ('requests = { nobody = {} }', "target.requests.nobody: expected one of complex, data_intensive,"),
+    (
+        'headers = { Authorization = "Bearer abc" }',
+        "target.headers.Authorization: expected a secret from an environment",
+    ),
+    ("requests = { nobody = {} }", "target.requests.nobody: expected one of complex, data_intensive,"),
     ('success = { status = "20x" }', "target.success.status: expected a status (200), a class ('2xx') or a span"),
     ('success = { status = "204-200" }', "target.success.status: expected a status (200), a class ('2xx') or a span"),
-    ('success = { equals = { state = 1 } }', "target.success.equals: expected a JSON pointer, such as '/state'"),
+    ("success = { equals = { state = 1 } }", "target.success.equals: expected a JSON pointer, such as '/state'"),
     ('success = { exists = ["/a~2"] }', "target.success.exists: expected a JSON pointer, such as '/state'"),
     ('success = { max_size = "1" }', "target.success.max_size: expected a size with a unit"),
     ('stream = { form = "websocket" }', "target.stream.form: expected one of sse, chunks"),
@@ -68,9 +74,15 @@ MISTAKES = [
     ('gauges = { url = "/g" }', "target.gauges.form: expected one of json, prometheus, found nothing"),
     ('gauges = { url = "g", form = "json", names = { a = "/a" } }', "target.gauges.url: expected an address such as"),
     ('gauges = { url = "/g", form = "json", names = { a = "a" } }', "target.gauges.names.a: expected a JSON pointer"),
-    ('gauges = { url = "/g", form = "prometheus", names = { a = "/a" } }', "target.gauges.names.a: expected a Prometheus"),
-    ('gauges = { url = "/g", form = "json", every = "1 ms", names = { a = "/a" } }', "target.gauges.every: expected at least"),
-    ('retry_after = { max_attempts = 0 }', "target.retry_after.max_attempts: expected at least 1"),
+    (
+        'gauges = { url = "/g", form = "prometheus", names = { a = "/a" } }',
+        "target.gauges.names.a: expected a Prometheus",
+    ),
+    (
+        'gauges = { url = "/g", form = "json", every = "1 ms", names = { a = "/a" } }',
+        "target.gauges.every: expected at least",
+    ),
+    ("retry_after = { max_attempts = 0 }", "target.retry_after.max_attempts: expected at least 1"),
 ]
 
 
@@ -80,7 +92,9 @@ def test_mistakes_are_told_with_their_place(tmp_path: Path, line: str, told: str
 
 
 def test_all_mistakes_are_told_at_once_and_no_secret_with_them(tmp_path: Path) -> None:
-    text = '[target]\nurl = "http://me:s3cr3t@x"\nheaders = { Cookie = "s3cr3t", X-Api-Key = "s3cr3t" }\nconnections = 7\n'
+    text = (
+        '[target]\nurl = "http://me:s3cr3t@x"\nheaders = { Cookie = "s3cr3t", X-Api-Key = "s3cr3t" }\nconnections = 7\n'
+    )
     found = mistakes(tmp_path, text)
     assert len(found) == 3
     assert "s3cr3t" not in "".join(found)
@@ -117,11 +131,23 @@ def prepared(request: HttpRequest, url: str = "http://h/base"):
 
 
 def test_a_string_that_is_a_numbers_placeholder_becomes_the_number() -> None:
-    body = prepared(HttpRequest(json='{"n": "{number}", "s": ["{seed}", " {seed}"], "{type}": true, "x": {"y": null}}')).body
+    body = prepared(
+        HttpRequest(json='{"n": "{number}", "s": ["{seed}", " {seed}"], "{type}": true, "x": {"y": null}}')
+    ).body
     assert json.loads(body) == {"n": 7, "s": [42, " 42"], "simple": True, "x": {"y": None}}
 
 
-INERT = ["{0}", "{number.__class__}", "{number!r}", "{}", "%s %(number)s", "${number", "$number", "{% x %}", "__import__('os')"]
+INERT = [
+    "{0}",
+    "{number.__class__}",
+    "{number!r}",
+    "{}",
+    "%s %(number)s",
+    "${number",
+    "$number",
+    "{% x %}",
+    "__import__('os')",
+]
 
 
 @pytest.mark.parametrize("text", INERT)

@@ -66,7 +66,9 @@ PROMETHEUS = (
 )
 
 
-@pytest.mark.parametrize(("form", "path", "names"), [("json", "/gauges", NAMES), ("prometheus", "/metrics", PROMETHEUS)])
+@pytest.mark.parametrize(
+    ("form", "path", "names"), [("json", "/gauges", NAMES), ("prometheus", "/metrics", PROMETHEUS)]
+)
 def test_queue_and_pool_are_seen(form, path: str, names) -> None:
     with service(Desk()) as shown:
         target = HttpTarget(shown.url, gauges=HttpGauges(path, form, names, every_s=0.05))
@@ -76,7 +78,11 @@ def test_queue_and_pool_are_seen(form, path: str, names) -> None:
     assert report["pool_metrics"]["max_utilization"] == 1.0
     assert report["pools"][0]["size"] == 2
     gauges = report["series"]["gauges"]
-    assert gauges.keys() == {name for name, _ in names} | {"connections_in_use", "connections_max", "connection_waiters"}
+    assert gauges.keys() == {name for name, _ in names} | {
+        "connections_in_use",
+        "connections_max",
+        "connection_waiters",
+    }
     if form == "prometheus":
         assert {point for point in gauges["asked"]["values"] if point is not None} == {7.0}
         assert max(gauges["jobs"]["values"]) == 8.0

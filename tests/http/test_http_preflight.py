@@ -19,7 +19,7 @@ from tests.http.servers import raw, service
 from tests.http.small import ends, run_on
 
 
-async def fine(request: web.Request) -> web.Response:
+async def fine(_request: web.Request) -> web.Response:
     return web.json_response({})
 
 
@@ -111,7 +111,7 @@ def test_tls_against_none_and_none_against_tls(authority: trustme.CA) -> None:
 
 
 def test_pages_pass_where_they_are_wanted() -> None:
-    async def page(request: web.Request) -> web.Response:
+    async def page(_request: web.Request) -> web.Response:
         return web.Response(text="<p>done</p>", content_type="text/html")
 
     with service(page) as shown:
@@ -182,9 +182,9 @@ def test_a_file_names_its_service_and_the_command_line_another(tmp_path: Path) -
     text = '[scenario.few]\nextends = "10_concurrent_workflows"\nload = { workflows = 10 }\n[scenario.few.baseline]\n'
     with service(fine) as declared, service(fine) as given:
         file.write_text(f'[target]\nurl = "{declared.url}"\n[target.request]\npath = "/run"\n{text}')
-        assert harness("-f", str(file), "--report-dir", str(tmp_path)).exit_code in (0, 3, 4)  # what so few workflows show
+        assert harness("-f", str(file), "--report-dir", str(tmp_path)).exit_code in (0, 3, 4)
         assert sum(path == "/run" for _, path, _, _ in declared.seen) == 10
-        assert harness("-f", str(file), "--report-dir", str(tmp_path), "--target", given.url).exit_code in (0, 3, 4)  # what so few workflows show
+        assert harness("-f", str(file), "--report-dir", str(tmp_path), "--target", given.url).exit_code in (0, 3, 4)
         assert sum(path == "/run" for _, path, _, _ in given.seen) == 10
         before = len(declared.seen)
         harness("-f", str(file), "--report-dir", str(tmp_path), "--target", "builtin", "--clock", "virtual")

@@ -97,7 +97,7 @@ def test_a_variable_that_cannot_be_used_is_named_and_not_shown(tmp_path: Path, t
 
 
 def test_a_digest_does_not_depend_on_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def fine(request: web.Request) -> web.Response:
+    async def fine(_request: web.Request) -> web.Response:
         return web.json_response({})
 
     digests = set()
@@ -110,7 +110,7 @@ def test_a_digest_does_not_depend_on_a_secret(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_gauges_on_another_host_are_told_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def fine(request: web.Request) -> web.Response:
+    async def fine(_request: web.Request) -> web.Response:
         return web.json_response({"queue": 3})
 
     monkeypatch.setenv("TEST_API_TOKEN", SECRET)
@@ -123,5 +123,5 @@ def test_gauges_on_another_host_are_told_no_secret(monkeypatch: pytest.MonkeyPat
 
 def test_headers_of_one_type_need_their_variables_too() -> None:
     request = HttpRequest(headers=(("X-Key", "${TEST_NOT_SET_ANYWHERE}"),))
-    with pytest.raises(TargetError, match="target.headers.X-Key: expected the environment variable TEST_NOT_SET"):
+    with pytest.raises(TargetError, match=r"target\.headers\.X-Key: expected the environment variable TEST_NOT_SET"):
         run_on(HttpTarget("http://127.0.0.1:9", request))

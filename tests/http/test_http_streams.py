@@ -1,8 +1,9 @@
-"""Answers in pieces: when the first came, when the first token did, how long the silence was, and whether it was whole."""
+"""Answers in pieces: when the first came, and the first token, how long the silence was, whether it was whole."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 
 import numpy as np
@@ -116,7 +117,9 @@ def test_what_was_seen_of_a_stream_that_was_cut_is_kept() -> None:
 
 LINES = st.lists(
     st.one_of(
-        st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\r\n\0"), max_size=8).map("data: {}".format),
+        st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\r\n\0"), max_size=8).map(
+            "data: {}".format
+        ),
         st.sampled_from(["", "", ":", ": note", "event: x", "id: 3", "data", "data:", "retry: 5", "datum: 1"]),
     ),
     max_size=12,
@@ -132,7 +135,7 @@ def read(pieces: list[bytes]) -> list[str]:
 def test_it_does_not_matter_where_the_pieces_end(lines: list[str], end: str, cuts: list[int]) -> None:
     text = "".join(line + end for line in lines).encode()
     places = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
-    pieces = [text[a:b] for a, b in zip(places, places[1:], strict=False)]
+    pieces = [text[a:b] for a, b in itertools.pairwise(places)]
     assert read(pieces) == read([text]) == expected(lines)
 
 

@@ -108,7 +108,7 @@ def test_the_success_rule_decides(rule: HttpSuccess, body: object, expected: str
 
 
 def test_what_is_no_json_is_a_bad_body_where_json_is_asked_for() -> None:
-    async def text(request: web.Request) -> web.Response:
+    async def text(_request: web.Request) -> web.Response:
         return web.Response(text="{not json", content_type="application/json")
 
     with service(text) as shown:
@@ -128,13 +128,13 @@ def test_a_page_of_html_is_no_answer() -> None:
 
 
 def test_answers_to_another_workflow_are_failures() -> None:
-    async def mixed_up(request: web.Request) -> web.Response:
+    async def mixed_up(_request: web.Request) -> web.Response:
         return web.json_response({"workflow_id": "0-999"})
 
-    async def header(request: web.Request) -> web.Response:
+    async def header(_request: web.Request) -> web.Response:
         return web.json_response({}, headers={"X-Workflow-Id": "0-999"})
 
-    async def own(request: web.Request) -> web.Response:
+    async def own(_request: web.Request) -> web.Response:
         return web.json_response({"workflow_id": "a-name-of-the-service"}, headers={"X-Workflow-Id": "abc"})
 
     for handler, expected in ((mixed_up, "failed:workflow_id_mismatch"), (header, "failed:workflow_id_mismatch")):

@@ -1,8 +1,8 @@
 """Put an orchestrator behind HTTP under load: `--target http://…` or the `[target]` table of a scenario file.
 
-Each workflow is one request (or more, where it is declared that Retry-After is honoured). What happens to it becomes the
-outcome, by name: docs/http.md lists them. Times to a first byte or token start at the workflow's due time, as latency
-does.
+Each workflow is one request (or more, where it is declared that Retry-After is honoured). What happens to it becomes
+the outcome, by name: docs/http.md lists them. Times to a first byte or token start at the workflow's due time, as
+latency does.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class HttpService:
     def __init__(self, name: str, target: HttpTarget, session: Session) -> None:
         if session.clock.jumps:
             raise TargetError(
-                f"--target {name}: the {session.clock.name} clock cannot jump over the time of another process behind a "
-                "socket; use --clock wall"
+                f"--target {name}: the {session.clock.name} clock cannot jump over the time of another process behind "
+                "a socket; use --clock wall"
             )
         self._name = name
         self._target = target
@@ -233,7 +233,8 @@ class HttpService:
         try:
             return ssl.create_default_context(cafile=self._target.ca_file)
         except (OSError, ssl.SSLError) as error:
-            reason = error.strerror if not isinstance(error, ssl.SSLError) and error.strerror else "no certificates in it"
+            known = not isinstance(error, ssl.SSLError) and error.strerror
+            reason = error.strerror if known else "no certificates in it"
             raise TargetError(f"target.ca: expected a file of certificates (PEM), found {reason}") from None
 
     async def _start_gauges(self, headers: Mapping[str, str], tls: Any) -> None:

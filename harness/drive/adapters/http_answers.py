@@ -37,7 +37,7 @@ class Expected:
         return media_type not in self._rule.refuse_types
 
     def read(self, body: bytes, media_type: str) -> Any:
-        """The JSON document in `body`, None where it holds none; raises `Failed` ("bad_body") where a rule is broken."""
+        """The JSON document in `body`, None where it holds none; raises `Failed` ("bad_body") for a broken rule."""
         document = _parsed(body) if self._rule.reads_json or "json" in media_type else _MISSING
         if self._rule.reads_json and document is _MISSING:
             raise Failed("bad_body")

@@ -24,7 +24,7 @@ _ERRNOS = {
 
 
 def outcome_of(error: BaseException) -> WorkflowError:
-    """The outcome that an error of the client stands for: timed out or failed, with a kind such as `connect_refused`."""
+    """The outcome that an error of the client stands for: timed out or failed, by a kind such as `connect_refused`."""
     kind = kind_of(error)
     return TimedOut(kind) if kind.endswith("_timeout") else Failed(kind)
 

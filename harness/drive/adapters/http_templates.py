@@ -88,8 +88,8 @@ def _from_environment(header: str, text: str) -> str:
             raise TargetError(f"target.headers.{header}: expected the environment variable {variable}, found {found}")
         if not value.isprintable() or not value.isascii():
             raise TargetError(
-                f"target.headers.{header}: expected printable ASCII on one line in the environment variable {variable}, "
-                "found other characters in it (not shown: it may be a secret)"
+                f"target.headers.{header}: expected printable ASCII on one line in the environment variable "
+                f"{variable}, found other characters in it (not shown: it may be a secret)"
             )
     # braces that a secret holds are no placeholders
     return VARIABLE.sub(lambda match: os.environ[match[1]].replace("{", "{{").replace("}", "}}"), text)
@@ -120,7 +120,7 @@ def _json(value: Any) -> Any:
         pairs = [(_text(key), _json(inner)) for key, inner in value.items()]
         if any(callable(one) for pair in pairs for one in pair):
             return lambda values: {_filled(key, values): _filled(inner, values) for key, inner in pairs}
-        return {key: inner for key, inner in pairs}
+        return dict(pairs)
     return value
 
 
