@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,7 @@ def posting(text: str = "", **more: Any) -> Posting:
     return Posting(fork=text or None, run_url=RUN_URL, artifact=text or "a", head=HEAD, earlier=earlier, **more)
 
 
+@cache
 def body_of(text: str) -> str:
     """The comment after the comment before it, so that the names have also gone through its memory."""
     first = comment_body(hostile(text), posting(text))
@@ -113,6 +115,7 @@ def body_of(text: str) -> str:
     return first + "\n\n" + comment_body(mended, Posting(earlier=memory_of(state), head=NEXT, run_url=RUN_URL))
 
 
+@cache
 def tokens_of(text: str) -> list[Any]:
     found = []
     for block in GFM.parse(text):

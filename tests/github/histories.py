@@ -1,0 +1,35 @@
+"""Pasts as `harness history` reads them, without a run per commit: series of known steps."""
+
+from __future__ import annotations
+
+from harness.bridges.series import Past, Series
+from harness.judge.history import find_steps
+
+
+def commits(count: int) -> list[str]:
+    return [f"{k:040x}" for k in range(1, count + 1)]
+
+
+def series(name: str, values: list[float | None], **more: object) -> Series:
+    """One metric, lower is better unless told otherwise."""
+    direction = str(more.pop("direction", "lower"))
+    names = commits(len(values))
+    return Series(
+        name=str(more.pop("shown", name)),
+        metric=name,
+        current=bool(more.pop("current", True)),
+        unit="s",
+        direction=direction,
+        commits=tuple(names),
+        values=tuple(values),
+        history=find_steps(values, names, direction=direction),  # type: ignore[arg-type]  # a direction's name
+    )
+
+
+def levels(*parts: tuple[float, int]) -> list[float | None]:
+    """Values that stay at each level for so many commits, with a little unevenness."""
+    return [value * (1 + 0.0005 * (k % 3)) for value, count in parts for k in range(count)]
+
+
+def past(*found: Series) -> Past:
+    return Past(source="asv:.asv/results", series=found, notes=())
