@@ -79,11 +79,10 @@ def summarise(scenario: Scenario, runs: Sequence[Run]) -> MultiAgentLoadMetrics:
         resources=resource_metrics(scenario.load, machines),
         replications=tuple(map(_replication, runs, ordered, machines)),
         doubts=(),
-        measured=measured_figures(runs),
     )
-    # the signals say themselves what could not be seen of them
-    doubts = all_doubts(runs, metrics, observable)
-    return dataclasses.replace(metrics, doubts=doubts, signals=signal_metrics(scenario, runs, attempts))
+    # the signals and what a target measured say themselves what could not be seen of them
+    doubts, signals = all_doubts(runs, metrics, observable), signal_metrics(scenario, runs, attempts)
+    return dataclasses.replace(metrics, doubts=doubts, signals=signals, measured=measured_figures(runs))
 
 
 def _counted(runs: Sequence[Run]) -> Ints:
@@ -158,8 +157,7 @@ def _quantile(ordered: Floats, q: float) -> float | None:
 def all_doubts(runs: Sequence[Run], metrics: MultiAgentLoadMetrics, observable: bool) -> tuple[str, ...]:
     """Every reason for care, once: of the runs, of what is not seen, and of the figures (one reason, one line).
 
-    A figure without a value carries its reason itself; those that a target measured itself carry it in any case, or they
-    would drown the others.
+    A figure without a value carries its reason itself.
     """
     doubts = [doubt for run in runs for doubt in run.doubts]
     doubts += [f"seed {run.seed} ended early: {run.stopped}" for run in runs if run.stopped is not None]
@@ -170,7 +168,7 @@ def all_doubts(runs: Sequence[Run], metrics: MultiAgentLoadMetrics, observable: 
         sampled = any(pool.max_depth.value is not None for pool in metrics.pools)
         doubts.append(f"queue wait{'' if sampled else ', queue and pool'}: {NOT_ON_TARGET}")
     grouped: dict[str, list[str]] = {}
-    for name, doubt in _figure_doubts("", dataclasses.replace(metrics, measured=())):
+    for name, doubt in _figure_doubts("", metrics):
         grouped.setdefault(doubt, []).append(name)
     doubts += [f"{', '.join(names)}: {doubt}" for doubt, names in grouped.items()]
     return tuple(dict.fromkeys(doubts))

@@ -154,9 +154,7 @@ class FakeProvider:
         return web.Response(body=body, content_type="application/json", headers=headers)
 
     async def _write_stream(self, request: web.Request, asked: Asked, fate: Fate, answer: Answer) -> web.StreamResponse:
-        response = web.StreamResponse(headers=self._limits.headers(self._now()) | {"Cache-Control": "no-cache"})
-        response.content_type = "text/event-stream"
-        begun_s = self._now()
+        response, begun_s = self._event_stream(), self._now()
         await response.prepare(request)
         written, last = 0, fate.tokens if fate.cut_at is None else fate.cut_at
         while written < last:
@@ -173,6 +171,11 @@ class FakeProvider:
             return response
         await response.write(answer.last())
         await response.write_eof()
+        return response
+
+    def _event_stream(self) -> web.StreamResponse:
+        response = web.StreamResponse(headers=self._limits.headers(self._now()) | {"Cache-Control": "no-cache"})
+        response.content_type = "text/event-stream"
         return response
 
     def _due(self, begun_s: float, fate: Fate, written: int, last: int) -> int:

@@ -248,14 +248,14 @@ def _breakdown(kinds: Mapping[str, int]) -> str:
 def measured(reports: Iterable[Report]) -> tuple[Sentence, ...]:
     """What each scenario's target measured itself: `time to first byte p50 12 ms p95 20 ms p99 31 ms max 40 ms`."""
     return tuple(
-        Sentence(_COLUMNS["scenario"](report), MEASURED, f"{visible(_name(name))} {_shares(report, name, figures)}")
+        Sentence(_COLUMNS["scenario"](report), MEASURED, f"{visible(_spoken(name))} {_shares(report, name, figures)}")
         for report in reports
         for name, figures in report.document.get("measured_by_target", {}).items()
         if figures["max"] != 0  # a wait that nobody had is nothing to tell
     )
 
 
-def _name(name: str) -> str:
+def _spoken(name: str) -> str:
     return name.removesuffix("_s").replace("_", " ")
 
 
