@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import operator
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from harness.measure import estimates
 from harness.measure.agents import AgentAttempts, agent_attempts
 from harness.measure.footprint import resource_metrics
+from harness.measure.generator import generator_metrics
 from harness.measure.latency import NOT_ON_TARGET, latencies, latency_metrics
 from harness.measure.machine import Machine
 from harness.measure.measured import measured_figures
@@ -32,6 +34,7 @@ from harness.measure.summary import (
 )
 from harness.measure.throughput import throughput_metrics
 from harness.measure.timeline import in_flight
+from harness.measure.warm_up import counted_part, warm_up_metrics
 from harness.scenario.model import Scenario
 
 __all__ = [
@@ -48,6 +51,7 @@ __all__ = [
 ERRORS = (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.CANCELLED)
 
 
+# long: one line for each field of the record
 def summarise(scenario: Scenario, runs: Sequence[Run]) -> MultiAgentLoadMetrics:
     """What `runs`, replications of `scenario` on one target and clock, amount to.
 
@@ -56,12 +60,15 @@ def summarise(scenario: Scenario, runs: Sequence[Run]) -> MultiAgentLoadMetrics:
     ended) is the median. Raises `AssertionError` where a run's own columns contradict each other: offered is the sum of
     the outcomes, and what was carried out has an end.
     """
+    _counted(runs)
+    whole, runs = runs, [counted_part(scenario, run) for run in runs]
     counts = _counted(runs)
     offered = int(counts.sum())
-    attempts = [agent_attempts(scenario, run) for run in runs]
-    observable = any(len(run.attempts) for run in runs)
-    machines = [_machine(scenario, run, of) for run, of in zip(runs, attempts, strict=True)]
+    attempts = [agent_attempts(scenario, run) for run in whole]
+    observable = any(len(run.attempts) for run in whole)
+    machines = [_machine(scenario, *three) for three in zip(whole, runs, attempts, strict=True)]
     ordered = [latencies(run) for run in runs]
+    inside = attempts if all(map(operator.is_, whole, runs)) else [agent_attempts(scenario, run) for run in runs]
     metrics = MultiAgentLoadMetrics(
         scenario=scenario.name,
         offered=offered,
@@ -70,12 +77,12 @@ def summarise(scenario: Scenario, runs: Sequence[Run]) -> MultiAgentLoadMetrics:
         success_rate=estimates.share(int(counts[Outcome.SUCCEEDED]), offered),
         error_rate=estimates.share(sum(int(counts[outcome]) for outcome in ERRORS), offered),
         rejection_rate=estimates.share(int(counts[Outcome.REJECTED]), offered),
-        concurrent_workflows=max((in_flight(run.workflows).largest() for run in runs), default=0),
+        concurrent_workflows=max((in_flight(run.workflows).largest() for run in whole), default=0),
         makespan=estimates.median((run.ended_s for run in runs), "no run"),
-        attempts_per_workflow=_attempts_per_workflow(runs, attempts, observable),
-        latency=latency_metrics(runs, ordered, attempts, observable),
-        throughput=throughput_metrics(scenario.load, runs),
-        pools=pool_metrics(scenario, runs, attempts, observable),
+        attempts_per_workflow=_attempts_per_workflow(runs, inside, observable),
+        latency=latency_metrics(runs, ordered, inside, observable),
+        throughput=throughput_metrics(scenario, whole),
+        pools=pool_metrics(scenario, whole, attempts, observable),
         resources=resource_metrics(scenario.load, machines),
         replications=tuple(map(_replication, runs, ordered, machines)),
         doubts=(),
@@ -125,9 +132,9 @@ def _attempts_per_workflow(runs: Sequence[Run], attempts: Sequence[AgentAttempts
     return estimates.mean((of / count if count else None for of, count in pairs), "no workflow started")
 
 
-def _machine(scenario: Scenario, run: Run, attempts: AgentAttempts) -> Machine:
-    if run.resources.modelled and len(run.attempts):
-        return modelled_machine(scenario, run, attempts)
+def _machine(scenario: Scenario, whole: Run, run: Run, attempts: AgentAttempts) -> Machine:
+    if whole.resources.modelled and len(whole.attempts):
+        return modelled_machine(scenario, whole, attempts)
     return sampled_machine(run)
 
 

@@ -103,13 +103,7 @@ class FakeProvider:
             calls.turned_away(known, number)
             self.counters.limited[refusal.limit] += 1
             return self._limited(refusal)
-        try:
-            free = await self._slots.take()
-        except asyncio.CancelledError:
-            calls.turned_away(known, number)
-            raise
-        if not free:
-            calls.turned_away(known, number)
+        if not await self._slot(known, number):
             self.counters.overflowed += 1
             return _error(self._provider.capacity.overflow, "The server is overloaded. Please try again later.")
         served = False
@@ -120,6 +114,16 @@ class FakeProvider:
         finally:
             self._slots.give_back()
             (calls.succeeded if served else calls.failed)(known)
+
+    async def _slot(self, known: CallId, number: int) -> bool:
+        """Wait for a slot; False, as for one who leaves while waiting, where there is no room to wait."""
+        free = False
+        try:
+            free = await self._slots.take()
+        finally:
+            if not free:
+                self.counters.calls.turned_away(known, number)
+        return free
 
     async def _answer(
         self, request: web.Request, asked: Asked, fate: Fate, identity: str, write: Write
