@@ -18,9 +18,10 @@ median per process, pyperf's t test, asv's `compare` (factor 1.1).
 
 What was tuned on what: the level of 2 in 1000 and the prior on autocorrelation on normal, bimodal, t2 and AR(1) noise
 and on the quiet host, with seeds below 10 000; the table uses seed 20 000. The strength that a step in a history needs
-was set on other planted series than those below. On the recorded shared host, the block-wise comparison of interleaved
-rounds, and in part the prior on autocorrelation of paired rounds, were chosen with all rounds in view; the figures come
-from the odd-numbered rounds, and their false-alarm intervals are too narrow, because random choices of rounds overlap.
+was set on other planted series than those below. On the recorded shared host, that rounds are compared stretch by
+stretch, and in part the prior on autocorrelation of paired rounds, were chosen with all rounds in view; how long the
+stretches of a tail are and how rounds are weighed, on the even-numbered ones. The figures come from the odd-numbered
+rounds, and their intervals are too narrow, because random choices of rounds overlap.
 """
 
 FOOT = """## What falls short, and why

@@ -137,7 +137,7 @@ def _judge(metrics: Sequence[MetricSamples], rules: Rules, seed: int | None, *, 
             verdicts[index] = early
     evidence = _evidence(tested)
     family = Family(rules, 1 if alone else len(evidence), seed)
-    adjusted = [found.p for found in evidence.values()] if alone else _adjusted(list(evidence.values()))
+    adjusted = [found.best.p for found in evidence.values()] if alone else _adjusted(list(evidence.values()))
     for (index, found), p in zip(evidence.items(), adjusted, strict=True):
         verdicts[index] = decide(metrics[index], found, p, family)
     return [verdicts[index] for index in range(len(metrics))]
@@ -184,4 +184,4 @@ def _evidence(tested: dict[int, Screened]) -> dict[int, Evidence]:
 def _adjusted(evidence: list[Evidence]) -> list[float]:
     if not evidence:
         return []
-    return [float(p) for p in false_discovery_control(np.array([e.p for e in evidence]), method="by")]
+    return [float(p) for p in false_discovery_control(np.array([e.best.p for e in evidence]), method="by")]

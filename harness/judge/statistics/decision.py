@@ -1,6 +1,6 @@
 """From evidence to a word: beyond the floor and beyond doubt, shown to be small, or not settled yet."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import stdtr
@@ -49,6 +49,9 @@ def decide(metric: MetricSamples, evidence: Evidence, p_adjusted: float, family:
     """Apply floor, margin and error rates to one metric's evidence."""
     before, after = evidence.levels
     word, reason, needed = _settle(metric, evidence, p_adjusted, family)
+    p = evidence.best.p
+    if word in {"regressed", "improved"}:
+        evidence = evidence.best
     return Verdict(
         name=metric.name,
         verdict=word,
@@ -64,7 +67,7 @@ def decide(metric: MetricSamples, evidence: Evidence, p_adjusted: float, family:
         n_base=evidence.n[0],
         n_head=evidence.n[1],
         n_effective=evidence.n_effective,
-        p=evidence.p,
+        p=p,
         p_adjusted=p_adjusted,
         method=evidence.method,
         correction=family.correction,
@@ -100,21 +103,23 @@ def _plan(metric: MetricSamples, scale: str, family: Family) -> Plan:
 
 
 def _word(metric: MetricSamples, evidence: Evidence, p_adjusted: float, family: Family, plan: Plan) -> tuple[Word, str]:
-    size, unit = _effect(evidence.shift, evidence.scale), " points" if evidence.scale == "points" else ""
+    unit = " points" if evidence.scale == "points" else ""
     if min(evidence.n) < FEWEST:
         return "inconclusive", f"{min(evidence.n)} processes a side: nothing is concluded below {FEWEST}"
     if evidence.error == 0:
         return "unchanged", "every process of both sides gave the same value"
-    significant, guarded = _significant(evidence, p_adjusted, family), _guarded(evidence, family)
-    if significant and guarded and abs(evidence.shift) > plan.floor:
-        worse = (evidence.shift > 0) == (metric.direction == "lower")
-        reason = (
-            f"{size:+.2%}{unit}, beyond the floor of {metric.effect_floor:.1%}, p {p_adjusted:.2g} after correction"
-        )
+    best = evidence.best
+    significant, guarded = _significant(best, p_adjusted, family), _guarded(best, family)
+    if significant and guarded and abs(best.shift) > plan.floor:
+        worse = (best.shift > 0) == (metric.direction == "lower")
+        size = f"{_effect(best.shift, best.scale):+.2%}{unit}"
+        reason = f"{size}, beyond the floor of {metric.effect_floor:.1%}, p {p_adjusted:.2g} after correction"
         return ("regressed" if worse else "improved"), reason
+    size = f"{_effect(evidence.shift, evidence.scale):+.2%}{unit}"
+    # that nothing changed is only ever shown by the figure itself
     if _equivalence_p(evidence, plan.margin) <= family.equivalence_alpha:
-        return "unchanged", f"{size:+.2%}{unit}, shown to be within {metric.effect_margin:.1%}"
-    return "inconclusive", f"{size:+.2%}{unit}: {_why_not(evidence, significant, guarded, p_adjusted, plan)}"
+        return "unchanged", f"{size}, shown to be within {metric.effect_margin:.1%}"
+    return "inconclusive", f"{size}: {_why_not(best, significant, guarded, p_adjusted, plan)}"
 
 
 def _why_not(evidence: Evidence, significant: bool, guarded: bool, p_adjusted: float, plan: Plan) -> str:
@@ -135,16 +140,18 @@ def _guarded(evidence: Evidence, family: Family) -> bool:
 
 
 def _runs_needed(evidence: Evidence, plan: Plan, family: Family, p_adjusted: float) -> int | None:
-    if _significant(evidence, p_adjusted, family) and not _guarded(evidence, family):
-        return runs_to_separate(min(evidence.n), evidence.separated, family.alpha)
-    return runs_needed(
-        evidence.shift,
-        evidence.run_variance,
-        evidence.session_variance,
-        plan,
-        n=min(evidence.n),
-        pair=evidence.paired,
-    )
+    best = evidence.best
+    if _significant(best, p_adjusted, family) and not _guarded(best, family):
+        return runs_to_separate(min(best.n), best.separated, family.alpha)
+    looks = [(evidence, plan)]
+    if evidence.tail is not None:
+        # stretches can only ever show a change
+        looks.append((evidence.tail, replace(plan, margin=0.0)))
+    counts = [
+        runs_needed(one.shift, one.run_variance, one.session_variance, wanted, n=min(one.n), pair=one.paired)
+        for one, wanted in looks
+    ]
+    return min((count for count in counts if count is not None), default=None)
 
 
 def _equivalence_p(evidence: Evidence, margin: float) -> float:

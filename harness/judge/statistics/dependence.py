@@ -1,5 +1,7 @@
 """Rounds that resemble their neighbours carry less than they seem to: how many independent ones they are worth."""
 
+from __future__ import annotations
+
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -9,11 +11,11 @@ from harness.judge.statistics.replicates import Floats
 
 _STRONGEST = 0.8
 _NONE = 0.15
-_NONE_IN_PAIRS = 0.3
+_NONE_IN_PAIRS = 0.2
 _STEEP = 2.0
 _POINTS = 10
 """Prior: no correlation at 0.15, else rising as exp(2 rho) to 0.8, tuned on AR(1) noise of 10 and 20 runs a side. For
-differences of interleaved rounds 0.3: a drift that both sides share has cancelled already."""
+differences of interleaved rounds 0.2: a drift that both sides share has cancelled already."""
 _EXACT_FREEDOM_UP_TO = 200
 
 
@@ -24,6 +26,10 @@ class Dependence(NamedTuple):
     """Factor on the squared standard error of a mean; effective n = n / inflation."""
     freedom: Floats
     """Factor on the degrees of freedom of that standard error, in (0, 1]."""
+
+    def of_part(self, share: Floats) -> Dependence:
+        """The cost where only this share of the variance, in [0, 1], can be correlated."""
+        return Dependence(1 + (self.inflation - 1) * share, 1 + (self.freedom - 1) * share)
 
 
 def independent(metrics: int) -> Dependence:

@@ -12,6 +12,13 @@ RANKS_FROM = 10
 _Estimate: TypeAlias = Callable[[Floats, Floats], tuple[Floats, Floats]]
 _PAIRS_AT_MOST = 4_000_000
 _NORMAL_90 = 1.6448536269514722
+_GAUSSIAN = 1.4826
+_BEND = 1.5
+_STEPS = 20
+"""Of the iteration for Huber's location: far more than it needs to settle within a hundredth of its error."""
+_FEWEST_EFFECTIVE = 2.0
+_TINY = 1e-100
+_BY_HALF = 1.5
 
 
 class Location(NamedTuple):
@@ -44,6 +51,61 @@ def paired(differences: Floats) -> Location:
         return means
     shift, walsh_error = _over_chunks(_walsh, differences, differences)
     return _sharper(means, shift, walsh_error, _tied(differences))
+
+
+def weights(noise: Floats) -> Floats:
+    """Inverse variance of each round, shape (metrics, rounds), relative to their typical one.
+
+    What a round's own noise does not show is taken to be as large as the typical round's: the calmest one counts at
+    most twice as much as that, and a round as noisy as can be, next to nothing. Rounds that all show none count alike.
+    """
+    own = noise**2
+    typical = np.median(own, axis=1, keepdims=True)
+    total = own + typical
+    return np.divide(2 * typical, total, out=np.ones_like(total), where=typical > 0)
+
+
+class Weighed(NamedTuple):
+    """Rounds whose own noise is known."""
+
+    where: Location
+    shared: Floats
+    """Part of the rounds' variance that their own noise does not explain, shape (metrics,): only that can be
+    correlated from round to round."""
+
+
+def weighed(differences: Floats, noise: Floats) -> Weighed:
+    """Huber's location of rounds whose own noise is known, both of shape (metrics, rounds), at least 2 rounds.
+
+    Residuals count squared up to 1.5 robust deviations (each on the scale of its round's noise), linearly beyond. The
+    error is the sandwich of the weighted scores; the degrees of freedom are those of the effective number of rounds.
+    Sources: Huber and Ronchetti, Robust Statistics (2009), sections 3.2 and 7.6; Kish for the effective number.
+    """
+    weight = weights(noise)
+    root = np.sqrt(weight)
+    shift = np.median(differences, axis=1, keepdims=True)
+    scale = _scale((differences - shift) * root)
+    for _ in range(_STEPS):
+        size = np.abs(differences - shift) * root / scale
+        counted = weight * _BEND / np.maximum(size, _BEND)
+        shift = (counted * differences).sum(axis=1, keepdims=True) / counted.sum(axis=1, keepdims=True)
+    score = np.clip((differences - shift) * root / scale, -_BEND, _BEND)
+    inside = weight * (np.abs(score) < _BEND)
+    effective = np.maximum(inside.sum(axis=1) ** 2 / np.maximum((inside**2).sum(axis=1), _TINY), _FEWEST_EFFECTIVE)
+    error = scale[:, 0] * np.sqrt((score**2 * weight).sum(axis=1)) / np.maximum(inside.sum(axis=1), _TINY)
+    error *= np.sqrt(effective / (effective - 1))
+    where = Location(shift[:, 0], error, effective - 1, np.zeros(len(differences), dtype=bool))
+    return Weighed(where, _shared(differences - shift, noise))
+
+
+def _scale(values: Floats) -> Floats:
+    return np.maximum(_GAUSSIAN * np.median(np.abs(values), axis=1, keepdims=True), _TINY)
+
+
+def _shared(residuals: Floats, noise: Floats) -> Floats:
+    """One minus noise variance over that of the residuals, which is raised by half for being seen in few rounds."""
+    ratio = np.divide(residuals, noise, out=np.full_like(residuals, 1 / _TINY), where=noise > 0)
+    return np.clip(1 - 1 / (_BY_HALF * _scale(ratio)[:, 0] ** 2), 0.0, 1.0)
 
 
 def _welch(base: Floats, head: Floats) -> Location:

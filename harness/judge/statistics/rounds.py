@@ -1,20 +1,32 @@
 """Rounds in which both sides ran together: seeing that they did, and comparing them moment by moment."""
 
-from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import ndtri
 
-from harness.judge.statistics import location
-from harness.judge.statistics.replicates import Bools, Floats, quantile_of
+from harness.judge.statistics import location, ranks, stretches
+from harness.judge.statistics.replicates import Bools, Floats, Indices
 from harness.judge.statistics.screening import Screened
 
 _PAIR_FROM = 10
 _PAIR_LEVEL = 0.005
-_BLOCK = 20
-"""Values in a block at least: enough for its median to be about as sharp as its share of the round."""
-_BLOCKS_AT_LEAST = 3
-_BLOCKS_AT_MOST = 10
+_WEIGHED_FROM = 10
+"""Stretches a round from which their disagreement is believed."""
+
+
+class Together(NamedTuple):
+    """Rounds in which both sides ran together, each array of shape (metrics,) or (metrics, rounds)."""
+
+    differences: Floats
+    """Head minus base."""
+    separated: Floats
+    """p of the exact test that no assumption on the noise can spoil."""
+    where: location.Location
+    shared: Floats
+    """Part of the differences' variance that may be correlated from round to round."""
+    aligned: Bools
+    """True for metrics taken stretch by stretch."""
 
 
 def moves_together(base: Floats, head: Floats, ordered: bool) -> Bools:
@@ -32,51 +44,56 @@ def moves_together(base: Floats, head: Floats, ordered: bool) -> Bools:
     return np.asarray(r > np.tanh(ndtri(1 - _PAIR_LEVEL) * np.sqrt(1.5 / (n - 3))))
 
 
-def sharpest(chosen: list[tuple[Screened, str]], differences: Floats) -> tuple[Floats, Bools]:
-    """Head minus base per round; for medians, time-aligned block by block wherever that is the sharper of the two.
+def sharpest(chosen: list[tuple[Screened, str]], differences: Floats) -> Together:
+    """Rounds as a whole or, for medians, stretch by stretch in time, wherever that is the sharper of the two.
 
-    `chosen` holds each metric's processes and scale, `differences` has the shape (metrics, rounds); so has the answer,
-    with a flag for each metric taken block by block.
+    `chosen` holds each metric's processes and scale, `differences` (head minus base) has the shape (metrics, rounds).
     """
-    aligned = np.zeros(len(chosen), dtype=bool)
-    finer = {k: found for k, prepared in enumerate(chosen) if (found := _aligned(*prepared)) is not None}
+    whole = _as_they_are(differences)
+    finer = {k: found for k, prepared in enumerate(chosen) if (found := stretches.medians(*prepared)) is not None}
     if not finer:
-        return differences, aligned
-    rows, blocks = np.array(list(finer)), np.array(list(finer.values()))
-    sharper = location.paired(blocks).error < location.paired(differences[rows]).error
-    aligned[rows[sharper]] = True
-    rounds = differences.copy()
-    rounds[rows[sharper]] = blocks[sharper]
-    return rounds, aligned
+        return whole
+    rows, parts = np.array(list(finer)), by_stretches(list(finer.values()))
+    sharper = parts.where.error < whole.where.error[rows]
+    where = (_replaced(old, new, rows, sharper) for old, new in zip(whole.where, parts.where, strict=True))
+    return Together(
+        differences=_replaced(whole.differences, parts.differences, rows, sharper),
+        separated=_replaced(whole.separated, parts.separated, rows, sharper),
+        where=location.Location(*where),
+        shared=_replaced(whole.shared, parts.shared, rows, sharper),
+        aligned=_replaced(whole.aligned, parts.aligned, rows, sharper),
+    )
 
 
-def _aligned(screened: Screened, scale: str) -> Floats | None:
-    base, head = screened.base, screened.head
-    if quantile_of(screened.metric.statistic) != 0.5 or scale != "log":
-        return None
-    if min(min(values) for values in (*base, *head)) <= 0:
-        return None
-    return _aligned_differences(base, head)
+def by_stretches(found: list[stretches.Stretched]) -> Together:
+    """Rounds of metrics alike in their number, weighed by how much their stretches agree where those are enough."""
+    differences, noise = np.array([one.differences for one in found]), np.array([one.noise for one in found])
+    plain = _as_they_are(differences)
+    known = np.array([one.stretches >= _WEIGHED_FROM for one in found]) & (differences.shape[1] >= location.RANKS_FROM)
+    weighed = location.weighed(differences, noise)
+    # weights keep the signs, and so the rank test its level; rounds that know more get the higher ranks
+    exact = _separated(np.where(known[:, None], location.weights(noise), 1.0) * differences)
+    where = (np.where(known, new, old) for new, old in zip(weighed.where, plain.where, strict=True))
+    return Together(
+        differences=differences,
+        separated=exact,
+        where=location.Location(*where),
+        shared=np.where(known, weighed.shared, 1.0),
+        aligned=np.ones(len(found), dtype=bool),
+    )
 
 
-def _aligned_differences(base: Sequence[Sequence[float]], head: Sequence[Sequence[float]]) -> Floats | None:
-    """Log ratio of each round's medians, taken block by block in time, shape (rounds,); None if rounds are too short.
-
-    Each round's values, in the order they were measured, are cut into as many blocks on one side as on the other, and
-    the median over the blocks of the ratio of their medians is taken: where the two sides of a round ran interleaved, a
-    disturbance hits the same block of both, or is outvoted. All values must be positive.
-    """
-    shortest = min(len(values) for values in (*base, *head))
-    blocks = min(shortest // _BLOCK, _BLOCKS_AT_MOST)
-    if blocks < _BLOCKS_AT_LEAST:
-        return None
-    ratios = [_block_medians(h, blocks) - _block_medians(b, blocks) for b, h in zip(base, head, strict=True)]
-    return np.array([np.median(ratio) for ratio in ratios])
+def _as_they_are(differences: Floats) -> Together:
+    metrics = len(differences)
+    none = np.zeros(metrics, dtype=bool)
+    return Together(differences, _separated(differences), location.paired(differences), np.ones(metrics), none)
 
 
-def _block_medians(values: Sequence[float], blocks: int) -> Floats:
-    """Log median of each of `blocks` consecutive stretches of nearly equal length."""
-    data = np.log(np.asarray(values, dtype=np.float64))
-    if len(data) % blocks == 0:
-        return np.asarray(np.median(data.reshape(blocks, -1), axis=1))
-    return np.array([np.median(part) for part in np.array_split(data, blocks)])
+def _separated(differences: Floats) -> Floats:
+    return np.minimum(ranks.signed_rank_p(differences), ranks.sign_p(differences))
+
+
+def _replaced(old: Any, new: Any, rows: Indices, sharper: Bools) -> Any:
+    whole = old.copy()
+    whole[rows[sharper]] = new[sharper]
+    return whole

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import cast
 
 import numpy as np
 
@@ -32,7 +33,7 @@ class Screened:
 def screen(metric: MetricSamples) -> Screened:
     """Drop empty processes (with a note), refuse what cannot be compared, and settle whether rounds pair up.
 
-    Raises TypeError where a side is a flat list of numbers: whose process they came from must be said.
+    Raises TypeError where a side is no list of lists of numbers: whose process a value came from must be said.
     """
     base, head = _sides(metric)
     refusal = _refusal(metric, base, head)
@@ -40,7 +41,7 @@ def screen(metric: MetricSamples) -> Screened:
         return Screened(metric, base, head, word=refusal[0], reason=refusal[1])
     notes: list[str] = []
     if (metric.paired or metric.kind == "exact") and len(base) == len(head):
-        base, head = _whole_rounds(metric, notes)
+        base, head = _whole_rounds(base, head, notes)
         if not base:
             return Screened(metric, base, head, word="incomparable", reason="no round has a value on both sides")
     else:
@@ -54,19 +55,47 @@ def screen(metric: MetricSamples) -> Screened:
 
 
 def _sides(metric: MetricSamples) -> tuple[Processes, Processes]:
-    try:
-        for process in chain(metric.base, metric.head):
-            len(process)
-    except TypeError:
-        raise TypeError(f"{metric.name or 'metric'}: a side is a list of processes, each a list of values") from None
-    return list(metric.base), list(metric.head)
+    return _processes(metric, "base"), _processes(metric, "head")
+
+
+def _processes(metric: MetricSamples, side: str) -> Processes:
+    """One side as a list of sequences; refuses what has no processes, no order, or would be used up by reading it."""
+    found = getattr(metric, side)
+    if not isinstance(found, Sequence | np.ndarray) or isinstance(found, str | bytes):
+        raise TypeError(
+            f"{metric.name or 'metric'}: {side}: a side is a list of processes, each a list of values, "
+            f"found {type(found).__name__}"
+        )
+    return [_values(metric, side, index, process) for index, process in enumerate(found)]
+
+
+def _values(metric: MetricSamples, side: str, index: int, process: object) -> Sequence[float]:
+    if isinstance(process, list | tuple):
+        return process
+    if isinstance(process, np.ndarray) and process.ndim == 1:
+        if isinstance(process, np.ma.MaskedArray):
+            # values that are masked are no values
+            process = np.ma.filled(process.astype(np.float64), np.nan)
+        # 32 bits would overflow where 64 do not
+        return cast("Sequence[float]", process.tolist() if process.dtype.kind == "O" else process.astype(np.float64))
+    if isinstance(process, Sequence) and not isinstance(process, str | bytes):
+        return process
+    raise TypeError(
+        f"{metric.name or 'metric'}: {side}: a side is a list of processes, each a list of values, "
+        f"found {_kind(process)} as process {index}"
+    )
+
+
+def _kind(process: object) -> str:
+    shape = f" of shape {process.shape}" if isinstance(process, np.ndarray) else ""
+    return f"{type(process).__name__}{shape}"
 
 
 def _refusal(metric: MetricSamples, base: Processes, head: Processes) -> tuple[Word, str] | None:
     absent = _absent(any(len(p) for p in base), any(len(p) for p in head))
     if absent is not None:
         return absent
-    unreal = _unreal(base, "base") or _unreal(head, "head")
+    unreal = _unreal(metric, base, "base") or _unreal(metric, head, "head")
     if unreal:
         return "incomparable", unreal
     if metric.kind == "rate":
@@ -84,16 +113,28 @@ def _absent(in_base: bool, in_head: bool) -> tuple[Word, str] | None:
     return ("new", "head has values, base has none") if in_head else ("incomparable", "neither side has a value")
 
 
-def _unreal(processes: Processes, side: str) -> str:
-    bad = (index for index, process in enumerate(processes) if not _real(process))
-    index = next(bad, None)
-    return "" if index is None else f"{side}: process {index} holds NaN, infinity or a value beyond {_TOO_LARGE:g}"
+def _unreal(metric: MetricSamples, processes: Processes, side: str) -> str:
+    for index, process in enumerate(processes):
+        try:
+            real = _real(process)
+        except (TypeError, ValueError):
+            found = next((type(value).__name__ for value in process if not _number(value)), "no numbers")
+            raise TypeError(
+                f"{metric.name or 'metric'}: {side}: process {index}: expected numbers, found {found}"
+            ) from None
+        if not real:
+            return f"{side}: process {index} holds NaN, infinity or a value beyond {_TOO_LARGE:g}"
+    return ""
 
 
 def _real(process: Sequence[float]) -> bool:
     if len(process) < _LONG:
-        return all(abs(value) < _TOO_LARGE for value in process)
+        return all(-_TOO_LARGE < value < _TOO_LARGE for value in process)
     return bool((np.abs(np.asarray(process, dtype=np.float64)) < _TOO_LARGE).all())
+
+
+def _number(value: object) -> bool:
+    return hasattr(value, "__float__") and not isinstance(value, complex | np.complexfloating)
 
 
 def _bad_counts(base: Processes, head: Processes) -> tuple[Word, str] | None:
@@ -118,10 +159,10 @@ def _lopsided_tail(metric: MetricSamples, base: Processes, head: Processes) -> t
     )
 
 
-def _whole_rounds(metric: MetricSamples, notes: list[str]) -> tuple[Processes, Processes]:
-    rounds = [(b, h) for b, h in zip(metric.base, metric.head, strict=True) if len(b) and len(h)]
-    if len(rounds) < len(metric.base):
-        notes.append(f"{len(metric.base) - len(rounds)} rounds without a value on one side were left out")
+def _whole_rounds(base: Processes, head: Processes, notes: list[str]) -> tuple[Processes, Processes]:
+    rounds = [(b, h) for b, h in zip(base, head, strict=True) if len(b) and len(h)]
+    if len(rounds) < len(base):
+        notes.append(f"{len(base) - len(rounds)} rounds without a value on one side were left out")
     return [b for b, _ in rounds], [h for _, h in rounds]
 
 
