@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from harness.drive.calibration import start_cost_s
 from harness.drive.clock import Clock, ClockName, LoopName, time_of_day_s
 from harness.drive.dispatcher import GRACE_S, Dispatcher
 from harness.drive.gauges import GaugeSampler
@@ -21,12 +23,13 @@ from harness.drive.target import BUILTIN, Gauged, Session, Target, TargetFactory
 from harness.drive.virtual_loop import VirtualLoop
 from harness.drive.wall_readers import WallReaders
 from harness.errors import ClockError, HarnessError, TargetError
-from harness.measure.record import CORES, NEVER, Recorder, Run, Series, empty_series
+from harness.measure.generator import generator_limited, lateness, loop_held_up
+from harness.measure.record import CORES, NEVER, Generator, Recorder, Run, Series, empty_series
 from harness.measure.resources import INTERVAL_S, ResourceMonitor
 from harness.measure.rest import REST_S
 from harness.measure.stalls import Stall
 from harness.measure.tries import TryLog
-from harness.plan.arrivals import Plan
+from harness.plan.arrivals import OpenArrivals, Plan
 from harness.plan.program import burns
 
 _ALARM_AFTER_S = 3.0
@@ -75,6 +78,8 @@ class Replication:
     _tries: TryLog = field(init=False)
     _ended: tuple[float, float, float] | None = None
     _resting: bool = False
+    _starved_s: float = NEVER
+    _in_process: bool = True
 
     def drive(self) -> Run:
         """Run to the end; raises `TargetError` where the target does not start, and nothing was measured yet."""
@@ -93,7 +98,17 @@ class Replication:
                 self.recorder.doubts.extend(monitor.doubts if monitor is not None else ())
                 interrupts.rearm(_CLEANUP_S)
                 self._clean_up()
-        return self._freeze(stopped, ended, resources, () if monitor is None else monitor.stalls)
+        return self._looked_at(self._freeze(stopped, ended, resources, () if monitor is None else monitor.stalls))
+
+    def _looked_at(self, run: Run) -> Run:
+        """The run, with what is to be said of one that was late: whether the generator was the limit."""
+        if lateness(run) is None:
+            return run
+        cost_s = start_cost_s(self.plan, self.loop_name)
+        run = replace(run, generator=replace(run.generator, start_cost_s=cost_s))
+        doubt = loop_held_up(run)
+        doubts = run.doubts if doubt is None else (*run.doubts, doubt)
+        return replace(run, invalid=run.invalid or generator_limited(run), doubts=doubts)
 
     def _monitor(self, clock: Clock) -> ResourceMonitor | None:
         if clock.virtual:
@@ -177,6 +192,8 @@ class Replication:
             self._rest.first_look(target)
             self._start(monitor)
             self._watch(target)
+            self._in_process = getattr(target, "in_process", True)
+            self._starved_s = -_starved_s()
             self._keep_checkpoints(monitor)
             stopped = await dispatcher.drive()
             await self._come_to_rest(stopped, monitor)
@@ -199,6 +216,7 @@ class Replication:
     async def _come_to_rest(self, stopped: str | None, monitor: ResourceMonitor | None) -> None:
         """The run is over: from here on nothing counts but what the target still holds."""
         self._ended = self._readings()
+        self._starved_s += _starved_s()
         if self._sampler is not None:
             self._sampler.stop()
         if monitor is not None:
@@ -338,6 +356,8 @@ class Replication:
             rest=self._rest.rest(),
             stalls=stalls,
             tries=self._tries.columns(),
+            generator=Generator(starved_s=self._starved_s if self._ended else NEVER, in_process=self._in_process),
+            open_load=isinstance(self.plan.arrivals, OpenArrivals),
         )
 
     def _pools(self) -> dict[str, Any]:
@@ -348,6 +368,11 @@ class Replication:
             "pool_sizes": tuple(pool.size for pool in scenario.pools) + ((scenario.cores,) if cores else ()),
             "pool_queues": tuple(pool.queue for pool in scenario.pools) + ((None,) if cores else ()),
         }
+
+
+def _starved_s() -> float:
+    """How long this thread has waited for a core so far; NaN: unknown."""
+    return waited_for_core_s(threading.get_native_id())
 
 
 async def _quietly(work: Coroutine[Any, Any, None]) -> None:

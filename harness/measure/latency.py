@@ -4,7 +4,8 @@ Carried out is what succeeded, failed or timed out. A rejected workflow was turn
 the harness: neither has a latency, and both are counted where they belong, in the outcomes. Failures stay in, so that a
 target cannot look fast by failing slowly, nor lose its timeouts from the tail.
 
-Latency = lag + queue wait + service + backoff + what the orchestrator itself takes (nothing on a virtual clock).
+Latency = lag + admission wait + queue wait + service + backoff + overhead, which is what the orchestrator itself takes
+(nothing on a virtual clock).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from harness.measure.summary import Estimate, LatencyMetrics
 NOT_ON_TARGET = "not observable on this target"
 NONE_CARRIED_OUT = "no workflow was carried out"
 _LAG_SHARE = 0.1
-"""A mean lag above this share of the mean latency is the generator's own fault, and said so."""
+"""A mean lag above this share of the mean latency is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Parts:
     queue_wait_s: float
     service_s: float
     backoff_s: float
+    overhead_s: float
 
 
 def carried_out(run: Run) -> Flags:
@@ -71,6 +73,8 @@ def latency_metrics(
         queue_wait=estimates.mean((part.queue_wait_s for part in parts if part), missing),
         service=estimates.mean((part.service_s for part in parts if part), missing),
         backoff=estimates.mean((part.backoff_s for part in parts if part), missing),
+        admission_wait=estimates.mean(map(_held_s, runs), NONE_CARRIED_OUT),
+        overhead=estimates.mean((part.overhead_s for part in parts if part), missing),
     )
 
 
@@ -78,14 +82,22 @@ def _lag(runs: Sequence[Run], mean_latency: float | None) -> Estimate:
     """Started - due, mean over carried-out workflows that started."""
     means: list[float | None] = []
     for run in runs:
-        lag = (run.workflows.started_s - run.workflows.due_s)[carried_out(run)]
+        lag = (run.workflows.started_s - run.workflows.due_s - run.workflows.held_s)[carried_out(run)]
         lag = lag[~np.isnan(lag)]
         means.append(float(lag.mean()) if len(lag) else None)
     lag_s = estimates.mean(means, NONE_CARRIED_OUT)
     if lag_s.value is None or mean_latency is None or lag_s.value <= _LAG_SHARE * mean_latency:
         return lag_s
     share = 100 * lag_s.value / mean_latency
-    return Estimate(lag_s.value, lag_s.low, lag_s.high, f"{share:.0f} % of the mean latency is the generator's own lag")
+    return Estimate(
+        lag_s.value, lag_s.low, lag_s.high, f"{share:.0f} % of the mean latency is lag, from due to started"
+    )
+
+
+def _held_s(run: Run) -> float | None:
+    """How long the load's own cap held a carried-out workflow back, mean."""
+    held = run.workflows.held_s[carried_out(run)]
+    return float(held.mean()) if len(held) else None
 
 
 def _parts(run: Run, attempts: AgentAttempts) -> Parts | None:
@@ -97,7 +109,10 @@ def _parts(run: Run, attempts: AgentAttempts) -> Parts | None:
     mine: Flags | slice = slice(None) if chosen.all() else chosen[attempts.columns.workflow]
     waited = float((attempts.left_s - attempts.columns.requested_s)[mine].sum())
     served = float((attempts.ended_s - attempts.left_s)[mine].sum())  # an attempt without an agent left as it ended
-    return Parts(waited / count, served / count, _backoff_s(run, attempts) / count)
+    inside = float((run.workflows.finished_s - run.workflows.started_s)[chosen].sum())
+    backoff = _backoff_s(run, attempts)
+    overhead = (inside - waited - served - backoff) / count
+    return Parts(waited / count, served / count, backoff / count, overhead)
 
 
 def _backoff_s(run: Run, attempts: AgentAttempts) -> float:

@@ -88,8 +88,18 @@ def summarise(scenario: Scenario, runs: Sequence[Run]) -> MultiAgentLoadMetrics:
         doubts=(),
     )
     # the signals and what a target measured say themselves what could not be seen of them
-    doubts, signals = all_doubts(runs, metrics, observable), signal_metrics(scenario, runs, attempts)
-    return dataclasses.replace(metrics, doubts=doubts, signals=signals, measured=measured_figures(runs))
+    doubts, signals = all_doubts(runs, metrics, observable), signal_metrics(scenario, whole, attempts)
+    warm_up = warm_up_metrics(scenario, whole)
+    if warm_up is not None:
+        doubts = (f"{warm_up.text} ({warm_up.offered} workflows) are warm-up and kept out of the figures", *doubts)
+    return dataclasses.replace(
+        metrics,
+        doubts=doubts,
+        signals=signals,
+        measured=measured_figures(runs),
+        generator=generator_metrics(runs),
+        warm_up=warm_up,
+    )
 
 
 def _counted(runs: Sequence[Run]) -> Ints:

@@ -138,6 +138,20 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class Generator:
+    """What the drive knows of itself.
+
+    `start_cost_s` is CPU seconds to start and record one workflow that does nothing, measured where a run was late
+    (NaN: it was not). `starved_s` is how long the loop's thread waited for a core (NaN: unknown). `in_process` says
+    whether the target's code runs on the same event loop.
+    """
+
+    start_cost_s: float = NEVER
+    starved_s: float = NEVER
+    in_process: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One replication: who ran, what happened, what was measured beside it.
 
@@ -149,6 +163,7 @@ class Run:
     attempts that it reported of itself (None, empty: not looked at, or nothing there).
     `measured` holds what a target measured itself, by name (unit last): one value per observation, shape (k,).
     Where some step burns CPU on modelled or measured cores, the last pool is named `CORES` and holds them.
+    `generator` is what the drive knows of its own work, `open_load` whether the due times were known beforehand.
     `shares` says what each worker did, where several drove the run (empty: this process drove it alone).
     """
 
@@ -177,6 +192,8 @@ class Run:
     tries: TryColumns | None = None
     measured: Mapping[str, Floats] = field(default_factory=dict)
     shares: tuple[Share, ...] = ()
+    generator: Generator = field(default_factory=Generator)
+    open_load: bool = False
 
 
 _ATTEMPT = len(fields(AttemptColumns))

@@ -28,8 +28,9 @@ class Estimate:
 class LatencyMetrics:
     """Latency (finished - due, seconds) of the workflows that succeeded, failed or timed out, pooled over replications.
 
-    `queue_wait`, `service`, `backoff` and `lag` are the mean parts of it per workflow (seconds; not observable on a
-    target that shows no pools, lag apart).
+    `lag` (due, and not yet started), `admission_wait` (held back by the load's own cap), `queue_wait`, `service`,
+    `backoff` and `overhead` (what is left: the orchestrator's own time) are the mean parts of it per workflow, in
+    seconds; they sum to `mean`. On a target that shows no pools, only the first two are observable.
     """
 
     samples: int
@@ -42,6 +43,28 @@ class LatencyMetrics:
     queue_wait: Estimate
     service: Estimate
     backoff: Estimate
+    admission_wait: Estimate = Estimate(None, doubt="not observable where no rows are kept")
+    overhead: Estimate = Estimate(None, doubt="not observable where no rows are kept")
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorMetrics:
+    """How well the load generator kept to its schedule: lag in seconds, planned and achieved rate per second."""
+
+    lag_p50: Estimate
+    lag_p99: Estimate
+    lag_max: Estimate
+    planned: Estimate
+    achieved: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class WarmUpMetrics:
+    """What was kept out of the figures: in words, how many workflows, and how they ended."""
+
+    text: str
+    offered: int
+    outcomes: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,4 +196,6 @@ class MultiAgentLoadMetrics:
     replications: tuple[ReplicationMetrics, ...]
     doubts: tuple[str, ...]
     measured: tuple[MeasuredFigures, ...] = ()
+    generator: GeneratorMetrics | None = None
+    warm_up: WarmUpMetrics | None = None
     signals: SignalMetrics | None = None

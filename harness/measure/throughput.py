@@ -18,7 +18,8 @@ import numpy as np
 from harness.measure import estimates
 from harness.measure.record import Floats, Outcome, Run
 from harness.measure.summary import Estimate, ThroughputMetrics
-from harness.scenario.model import BurstLoad, ClosedLoad, Load
+from harness.measure.warm_up import counted_from_s, warm_up_in_words
+from harness.scenario.model import BurstLoad, Load, Scenario, is_open
 
 _FEWEST = 10
 """Fewer workflows done in the steady part than this, and it says nothing."""
@@ -40,15 +41,19 @@ class _Span:
         return self.end_s - self.begin_s
 
 
-def throughput_metrics(load: Load, runs: Sequence[Run]) -> ThroughputMetrics:
+def throughput_metrics(scenario: Scenario, runs: Sequence[Run]) -> ThroughputMetrics:
     """Succeeded workflows per second; the same kind of span, and windows of the same length, for all runs."""
-    steady = [_steady(load, run) for run in runs]
+    load, warm_up = scenario.load, bool(scenario.warm_up_s or scenario.warm_up_workflows)
+    froms = [counted_from_s(scenario, run) if warm_up else 0.0 for run in runs]
+    before = f"warm-up ({warm_up_in_words(scenario)})" if warm_up else ""
+    steady = [_steady(load, run, from_s) for run, from_s in zip(runs, froms, strict=True)]
     spans = [span for span in steady if span is not None]
     if spans and len(spans) == len(steady):
-        return _over(spans, "ramp-up (until the first workflow was done) and drain (after the last one came)", None)
+        excluded = "ramp-up (until the first workflow was done) and drain (after the last one came)"
+        return _over(spans, f"{before}, {excluded}" if before else excluded, None)
     short = "bursts have no steady part" if isinstance(load, BurstLoad) else "the run is too short for a steady part"
-    whole = [span for run in runs if (span := _whole(run)) is not None]
-    return _over(whole, "", f"{short}: ramp-up and drain are included")
+    whole = [span for run, from_s in zip(runs, froms, strict=True) if (span := _whole(run, from_s)) is not None]
+    return _over(whole, before, f"{short}: ramp-up and drain are included")
 
 
 def _over(spans: Sequence[_Span], excluded: str, doubt: str | None) -> ThroughputMetrics:
@@ -66,23 +71,24 @@ def _over(spans: Sequence[_Span], excluded: str, doubt: str | None) -> Throughpu
     return ThroughputMetrics(average, high, low, window_s, excluded)
 
 
-def _steady(load: Load, run: Run) -> _Span | None:
+def _steady(load: Load, run: Run, from_s: float) -> _Span | None:
     """The steady part of `run`; None where it has none, or too little is done in it."""
     if isinstance(load, BurstLoad) or not len(run.workflows):
         return None
     ends = run.workflows.finished_s[run.workflows.outcome <= Outcome.TIMED_OUT]
-    comes = run.workflows.started_s if isinstance(load, ClosedLoad) else run.workflows.due_s
+    comes = run.workflows.due_s if is_open(load) else run.workflows.started_s
     if not len(ends) or np.isnan(comes).all():
         return None
-    begin, end = float(ends.min()), float(np.nanmax(comes))
+    begin, end = max(float(ends.min()), from_s), float(np.nanmax(comes))
     if not begin < end or np.count_nonzero((ends > begin) & (ends <= end)) < _FEWEST:
         return None
     done = _done(run)
     return _Span(begin, end, done[(done > begin) & (done <= end)])
 
 
-def _whole(run: Run) -> _Span | None:
-    return _Span(0.0, run.ended_s, _done(run)) if run.ended_s > 0 else None
+def _whole(run: Run, from_s: float) -> _Span | None:
+    done = _done(run)
+    return _Span(from_s, run.ended_s, done[done >= from_s]) if run.ended_s > from_s else None
 
 
 def _done(run: Run) -> Floats:

@@ -20,10 +20,13 @@ from harness.judge.baseline import LineVerdict, overall
 from harness.judge.observed import UNSEEN, agent_pools, rejections_seen
 from harness.measure.latency import latencies
 from harness.measure.metrics import Estimate, MultiAgentLoadMetrics, ReplicationMetrics
-from harness.measure.record import Outcome, Run, Series
+from harness.measure.record import Outcome, Run, Series, Share
+from harness.measure.totals.record import Totals
+from harness.measure.totals.summarised import shell_of
+from harness.measure.warm_up import counted_part
 from harness.report.figures import Figures, below, estimates_of, largest, number, text
 from harness.report.model import SCHEMA_VERSION, Report
-from harness.report.series import log_linear, thin
+from harness.report.series import coarser, log_linear, thin
 from harness.report.signals import signals_block
 from harness.scenario.model import BASELINE_METRICS, Scenario
 
@@ -34,7 +37,7 @@ _UNITS = {"share": "share", "duration": "s", "size": "B", "rate": "/s", "count":
 
 def build_report(
     scenario: Scenario,
-    runs: Sequence[Run],
+    kept: Sequence[Run | Totals],
     metrics: MultiAgentLoadMetrics,
     lines: Sequence[LineVerdict],
     *,
@@ -45,14 +48,15 @@ def build_report(
     run_id: str,
     invalid: str | None = None,
 ) -> Report:
-    """The report of one scenario: `runs` are its replications, `metrics` their summary, `lines` the judged baseline.
+    """The report of one scenario: `kept` are its replications, `metrics` their summary, `lines` the judged baseline.
 
     `commit` and `machine` come from `harness.report.provenance`; `timestamp` has a time zone; `run_id` is any text
     that tells runs apart, its first eight characters go into the file's name. `invalid` says why the run may not be
     believed; a run that was stopped early is invalid in any case. Raises `NotEnoughError` without a run.
     """
-    if not runs:
+    if not kept:
         raise NotEnoughError(f"{scenario.name}: no run to report")
+    runs = [shell_of(one) if isinstance(one, Totals) else one for one in kept]
     document = {
         "schema_version": SCHEMA_VERSION,
         "scenario": text(scenario.name),
@@ -66,8 +70,26 @@ def build_report(
         **_status(runs, invalid),
         "baseline": _baseline(lines),
         **_measured(scenario, runs, metrics),
+        **_workers([share for run in runs for share in run.shares]),
     }
+    document["latency"]["histogram"] = _histogram(scenario, kept)
     return Report(document)
+
+
+def _histogram(scenario: Scenario, kept: Sequence[Run | Totals]) -> list[dict[str, float | int]]:
+    """Latencies of all replications without warm-up; those without rows have a finer histogram of the same layout."""
+    totals = [one.latency() for one in kept if isinstance(one, Totals)]
+    if totals:
+        return coarser(sum(totals[1:], totals[0]))
+    rows = [latencies(counted_part(scenario, one)) for one in kept if isinstance(one, Run)]
+    return log_linear(np.concatenate(rows))
+
+
+def _workers(shares: Sequence[Share]) -> dict[str, Any]:
+    """What each worker did, replication after replication; no block for a run that one process drove."""
+    if not shares:
+        return {}
+    return {"workers": [{name: getattr(share, name) for name in Share.__slots__} for share in shares]}
 
 
 def _identity(runs: Sequence[Run]) -> dict[str, Any]:
@@ -90,13 +112,14 @@ def _measured(scenario: Scenario, runs: Sequence[Run], metrics: MultiAgentLoadMe
     figures = Figures()
     return {
         **_counts(scenario, metrics, figures),
-        **_latency(runs, metrics, figures),
+        **_warm_up(metrics),
+        **_latency(metrics, figures),
         **_throughput(metrics, figures),
         **_by_target(metrics, figures),
         "resource_usage": _resources(runs, metrics, figures),
         **_pools(scenario, metrics, figures),
         **signals_block(metrics, figures),
-        "driver": _driver(runs, figures),
+        "driver": {**_driver(runs, figures), **_schedule(runs, metrics, figures)},
         "replications": _replications(scenario, runs, metrics, figures),
         "series": _series(runs[0], figures),
         "doubts": [text(doubt) for doubt in metrics.doubts],
@@ -147,18 +170,32 @@ def _counts(scenario: Scenario, metrics: MultiAgentLoadMetrics, figures: Figures
     }
 
 
-def _latency(runs: Sequence[Run], metrics: MultiAgentLoadMetrics, figures: Figures) -> dict[str, Any]:
+def _latency(metrics: MultiAgentLoadMetrics, figures: Figures) -> dict[str, Any]:
     latency = metrics.latency
     percentiles = {"p50": latency.p50, "p95": latency.p95, "p99": latency.p99}
-    parts = {name: getattr(latency, name) for name in ("lag", "queue_wait", "service", "backoff")}
+    names = ("lag", "admission_wait", "queue_wait", "service", "backoff", "overhead")
+    parts = {name: getattr(latency, name) for name in names}
     return {
         "response_time_percentiles": figures.block("response_time_percentiles", percentiles),
         "latency": {
             "samples": latency.samples,
             **figures.block("latency", {"mean": latency.mean, "max": latency.max}),
             "parts": figures.block("latency.parts", parts),
-            "histogram": log_linear(np.concatenate([latencies(run) for run in runs])),
         },
+    }
+
+
+def _warm_up(metrics: MultiAgentLoadMetrics) -> dict[str, Any]:
+    """What was kept out of the figures; no block at all where nothing was."""
+    kept_out = metrics.warm_up
+    if kept_out is None:
+        return {}
+    return {
+        "warm_up": {
+            "text": text(kept_out.text),
+            "offered": kept_out.offered,
+            "outcomes": {name: int(count) for name, count in kept_out.outcomes.items()},
+        }
     }
 
 
@@ -241,6 +278,15 @@ def _driver(runs: Sequence[Run], figures: Figures) -> dict[str, float | None]:
     return figures.block(
         "driver", {name: Estimate(value, doubt=_doubt(value, outside)) for name, value in totals.items()}
     )
+
+
+def _schedule(runs: Sequence[Run], metrics: MultiAgentLoadMetrics, figures: Figures) -> dict[str, float | None]:
+    """How well the load generator kept to its schedule; virtual time is never late."""
+    kept = metrics.generator
+    if kept is None or runs[0].clock == "virtual":
+        return {}
+    lag = {"lag_p50_s": kept.lag_p50, "lag_p99_s": kept.lag_p99, "lag_max_s": kept.lag_max}
+    return figures.block("driver", {**lag, "planned_per_s": kept.planned, "achieved_per_s": kept.achieved})
 
 
 def _doubt(value: float | None, reason: str) -> str | None:

@@ -50,6 +50,7 @@ def run_of(
         gauges=empty_series(),
         ended_s=ended_s,
         stopped=stopped,
+        open_load=isinstance(plan.arrivals, OpenArrivals),
     )
 
 

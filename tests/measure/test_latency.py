@@ -28,7 +28,7 @@ def test_the_stopwatch_starts_at_the_due_time() -> None:
     seen = latency(scenario(), run(workflows([(1, 1.5, 4, OK), (2, 2.5, 4, OK)])))
     assert seen.mean.value == 2.5
     assert seen.lag.value == 0.5
-    assert seen.lag.doubt == "20 % of the mean latency is the generator's own lag"
+    assert seen.lag.doubt == "20 % of the mean latency is lag, from due to started"
     assert latency(scenario(), run(workflows([(1, 1.1, 4, OK)]))).lag.doubt is None
 
 

@@ -35,6 +35,9 @@ _OWN_ID = re.compile(r"\d+-\d+")
 class HttpService:
     """A service as a target: see the module's docstring. `name` is its address as it may be shown."""
 
+    in_process = False
+    """What runs on the event loop is a client, which is a part of the load generator."""
+
     def __init__(self, name: str, target: HttpTarget, session: Session) -> None:
         if session.clock.jumps:
             raise TargetError(
