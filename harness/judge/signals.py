@@ -24,21 +24,23 @@ BLOCKED_S = 0.1
 LEFT_FEWEST = 5
 LEFT_SHARE = 0.02
 LEFT_SHARE_UNSEEN = 0.5
-GROWN_SHARE = 0.2
+GROWN_SHARE = 0.5
+FEW_SAMPLES_S = 2.0
 QUEUED_SHARE = 0.5
 SHORTEST_S = 0.5
 MEMORY_B_PER_WORKFLOW = 4096
 BLOCKS_PER_WORKFLOW = 60
 MEMORY_FLOOR_B = 2**20
-GC_PAUSE_S = 0.2
-GC_SHARE = 0.2
+GC_PAUSE_S = 0.25
+GC_SHARE = 0.3
 ATTEMPTS_PER_STEP = 2.0
 FEWEST_RETRIES = 20
 TOGETHER_CHANCE = 1e-4
 TOGETHER_RATIO = 4.0
 WAIT_SHARE = 0.5
-BACKLOG_GROWTH = 0.05
-BACKLOG_RATIO = 2.0
+BACKLOG_GROWTH = 0.08
+BACKLOG_LOW = 0.03
+BACKLOG_RATIO = 2.5
 BACKLOG_FLOOR_S = 0.05
 REPLICATIONS_SHARE = 0.1
 _PER = 100
@@ -122,11 +124,12 @@ def _left(name: str, words: str) -> Callable[[RunSignals], str | None]:
 
 def _grew(one: RunSignals, name: str, left: float) -> bool:
     growth = one.growths.get(name, Estimate(None))
-    if growth.low is not None:
-        return growth.low > 0
-    if name in one.grown:
-        return one.grown[name] >= GROWN_SHARE * left
-    return left >= LEFT_SHARE_UNSEEN * one.workflows
+    if growth.low is not None and growth.low > 0:
+        return True
+    if name not in one.grown:
+        return left >= LEFT_SHARE_UNSEEN * one.workflows
+    # of few samples, some of them late, even a clear growth may leave an interval that reaches 0
+    return (growth.value is None or one.length_s < FEW_SAMPLES_S) and one.grown[name] >= GROWN_SHARE * left
 
 
 def _kinds(one: RunSignals) -> str:
@@ -237,7 +240,7 @@ def _over(one: RunSignals) -> str | None:
 
 def _backlog(one: RunSignals) -> str | None:
     trend = one.backlog
-    if trend is None or trend.low <= 0 or trend.growth < BACKLOG_GROWTH:
+    if trend is None or trend.low <= BACKLOG_LOW or trend.growth < BACKLOG_GROWTH:
         return None
     if trend.last_s < BACKLOG_RATIO * trend.first_s + BACKLOG_FLOOR_S:
         return None
