@@ -6,11 +6,12 @@ What the command line and every bridge call, so that all of them give the same r
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import harness
+from harness.distribute.driving import Crew, drive_with
 from harness.drive.clock import ClockName
 from harness.drive.interrupts import asked_to_stop
 from harness.drive.opening import BUILTIN
@@ -19,10 +20,13 @@ from harness.execute import run_all
 from harness.judge.baseline import judge_baseline
 from harness.measure.metrics import summarise
 from harness.measure.record import Run
+from harness.measure.totals.record import Totals
+from harness.measure.totals.summarised import summarise_totals
 from harness.report.build import build_report
 from harness.report.model import Report
 from harness.report.provenance import collect_commit, collect_machine
 from harness.scenario.model import Scenario
+from harness.soak import Soak, soak
 
 Progress = Callable[[int], None]
 
@@ -50,17 +54,20 @@ def assess(
     clock: ClockName = "wall",
     progress: Progress | None = None,
     take_stop_signals: bool = False,
+    crew: Crew | None = None,
+    keep: Soak | None = None,
     **clock_options: Any,
 ) -> Report:
     """Run `scenario` once per seed and report on all replications together.
 
-    `clock_options` are `patch_time`, `job_grace_s`, `loop` and `precise`, as `harness.run` takes them.
+    `clock_options` are `patch_time`, `job_grace_s`, `loop` and `precise`, as `harness.run` takes them. With `crew`,
+    several workers drive each replication; with `keep`, no rows are kept, and the totals so far are handed on.
 
     Raises what `harness.run` raises, where that happens before the first replication has ended. Whatever stops the
     others, what was measured is reported, as invalid.
     """
     seeds = tuple(seeds)
-    runs: list[Run] = []
+    runs: list[Run | Totals] = []
     why = None
     how: dict[str, Any] = {
         "target": target,
@@ -69,7 +76,7 @@ def assess(
         "take_stop_signals": take_stop_signals,
     }
     try:
-        for done in run_all(scenario, seeds, **how, **clock_options):
+        for done in _replications(scenario, seeds, crew, keep, how | clock_options):
             runs.append(done)  # noqa: PERF402 - one by one: those before an error are kept
     except HarnessError as error:
         if not runs:
@@ -80,14 +87,43 @@ def assess(
     return report_on(scenario, runs, invalid=why)
 
 
-def report_on(scenario: Scenario, runs: Sequence[Run], invalid: str | None = None) -> Report:
+def _replications(
+    scenario: Scenario, seeds: Sequence[int], crew: Crew | None, keep: Soak | None, how: dict[str, Any]
+) -> Iterator[Run | Totals]:
+    if crew is None and keep is None:
+        yield from run_all(scenario, seeds, **how)
+        return
+    for seed in seeds:
+        done = _in_its_own_way(scenario, seed, crew, keep, how)
+        yield done
+        if asked_to_stop() or done.stopped in _STOPPED_BY:
+            return
+
+
+def _in_its_own_way(
+    scenario: Scenario, seed: int, crew: Crew | None, keep: Soak | None, how: dict[str, Any]
+) -> Run | Totals:
+    """One replication by several workers, or without its rows, or both."""
+    if crew is None:
+        return soak(scenario, seed, keep=keep, **how)
+    told = None if keep is None else keep.checkpoint
+    return drive_with(crew, scenario, seed, totals=keep is not None, checkpoint=told, **how)
+
+
+def report_on(scenario: Scenario, runs: Sequence[Run | Totals], invalid: str | None = None) -> Report:
     """The report on replications of `scenario` that were run already; raises `NotEnoughError` without one.
+
+    All of them have rows, or none has.
 
     `invalid` says why they may not be believed, beside what the runs themselves say.
     """
     if not runs:
         raise NotEnoughError(f"{scenario.name}: no replication was run")
-    metrics = summarise(scenario, runs)
+    totals = [run for run in runs if isinstance(run, Totals)]
+    if totals:
+        metrics = summarise_totals(scenario, totals)
+    else:
+        metrics = summarise(scenario, [run for run in runs if isinstance(run, Run)])
     return build_report(
         scenario,
         runs,

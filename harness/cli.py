@@ -15,6 +15,7 @@ import harness
 from harness.cli_adopt import doctor, init
 from harness.cli_compare import compare, continuous, history
 from harness.cli_github import github
+from harness.cli_long import checkpoints, ways_of_driving
 from harness.cli_provider import fake_llm
 from harness.cli_settings import SettledCommand
 from harness.errors import ExitCode, HarnessError
@@ -152,6 +153,15 @@ def show(scenario: str, path: Path | None) -> None:
     help="On wall: the event loop of the run; uvloop needs the extra of that name.",
 )
 @click.option("--precise", is_flag=True, help="On wall: start workflows within 0.1 ms, at the cost of a core.")
+@click.option("--workers", type=click.IntRange(1, 1000), help="On wall: drive the load from so many processes.")
+@click.option("--scheduler", metavar="ADDRESS", help="On wall: drive the load from the workers of a Dask cluster.")
+@click.option("--soak", is_flag=True, help="Keep totals instead of rows, in constant memory; checkpoints every minute.")
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Go on with the soak that left this checkpoint when it was cut off.",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the first replication.")
 @click.option(
     "-n",
@@ -180,6 +190,10 @@ def run(
     job_grace_s: float,
     loop: str,
     precise: bool,
+    workers: int | None,
+    scheduler: str | None,
+    soak: bool,
+    resume: Path | None,
     seed: int,
     replications: int,
     report_dir: str,
@@ -208,6 +222,7 @@ def run(
     seeds = range(seed, seed + replications)
     how = {"target": under_load, "clock": clock, "patch_time": patch_time, "job_grace_s": job_grace_s}
     how |= {"loop": loop, "precise": precise}
+    how |= ways_of_driving(workers, scheduler, soak, resume, [len(scenarios), replications])
     reports: list[Report] = []
     try:
         code = _run_each(scenarios, seeds, how, folder=Path(report_dir), quiet=quiet, reports=reports)
@@ -267,9 +282,10 @@ def _run_each(
             if signals.reason is not None:
                 break
             bars.started(scenario.name, offered(scenario, seeds))
-            done = assess(scenario, seeds, progress=bars.advanced, take_stop_signals=True, **how)
-            reports.append(done)
-            write_report(done, folder)
+            with checkpoints(scenario, how, folder) as kept:
+                done = assess(scenario, seeds, progress=bars.advanced, take_stop_signals=True, **kept)
+                reports.append(done)
+                write_report(done, folder)
             bars.finished(done.verdict.replace("_", " "))
     return stopped_by(signals.reason) or exit_code(reports)
 

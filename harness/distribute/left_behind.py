@@ -13,9 +13,11 @@ from harness.distribute.ticket import Outcome, Ticket, share_of
 from harness.measure.histogram import BUCKETS, Histogram
 from harness.measure.mapped import rows_left_in
 from harness.measure.record import Outcome as Ending
-from harness.measure.record import Run, WorkflowColumns, empty_series, no_attempts
+from harness.measure.record import Run, WorkflowColumns, empty_series, no_attempts, no_workflows
+from harness.measure.totals.continued import given_up
 from harness.measure.totals.record import Totals
 from harness.measure.totals.windows import Windows
+from harness.plan.arrivals import OpenArrivals
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +36,7 @@ def left_by(ticket: Ticket, last: Totals | None, death: Death) -> Outcome:
     why, lived_s = death.why, death.lived_s
     if ticket.totals:
         return _totals_left(ticket, last, death)
-    if ticket.folder is None:
-        raise ValueError("a worker without a folder leaves nothing")
-    rows, kinds = rows_left_in(ticket.folder)
+    rows, kinds = _rows_of_what_was_due(ticket, lived_s) if ticket.folder is None else rows_left_in(ticket.folder)
     kinds = (*kinds, *(() if why in kinds else (why,)))
     lost = np.isnan(rows.finished_s)
     rows = dataclasses.replace(rows, error=np.where(lost, kinds.index(why), rows.error))
@@ -69,6 +69,18 @@ def _identity(ticket: Ticket, death: Death) -> Mapping[str, Any]:
     }
 
 
+def _rows_of_what_was_due(ticket: Ticket, lived_s: float) -> tuple[WorkflowColumns, tuple[str, ...]]:
+    """Of a worker on another machine nothing is left; what was due there is known of an open load."""
+    arrivals = ticket.plan().arrivals
+    if not isinstance(arrivals, OpenArrivals):
+        return no_workflows(), ()
+    due_s = arrivals.due_s[arrivals.due_s <= lived_s]
+    never = np.full(len(due_s), np.nan)
+    none = np.zeros(len(due_s), dtype=np.int64)
+    batch = arrivals.batch[: len(due_s)]
+    return WorkflowColumns(due_s, never, never, none + int(Ending.CANCELLED), none, none - 1, batch, never), ()
+
+
 def _last_instant(rows: WorkflowColumns, lived_s: float) -> float:
     """When the worker was last known to do something."""
     seen = [np.nanmax(column, initial=0.0) for column in (rows.due_s, rows.started_s, rows.finished_s)]
@@ -98,12 +110,3 @@ def _totals_left(ticket: Ticket, last: Totals | None, death: Death) -> Totals:
         invalid=death.why,
         shares=(share_of(ticket, last.offered, last.offered - int(last.outcomes.sum()), death.pid),),
     )
-
-
-def given_up(totals: Totals, why: str) -> Totals:
-    """The totals of a run that was cut off: what was under way counts as cancelled, because of `why`."""
-    under_way = totals.offered - int(totals.outcomes.sum())
-    outcomes = totals.outcomes.copy()
-    outcomes[Ending.CANCELLED] += under_way
-    errors = dict(totals.errors) | ({why: totals.errors.get(why, 0) + under_way} if under_way else {})
-    return dataclasses.replace(totals, outcomes=outcomes, errors=errors)

@@ -19,7 +19,7 @@ from harness.distribute.ticket import Line, Outcome, Ticket, carry_out
 from harness.drive.clock import real_now_s, time_of_day_s
 from harness.drive.interrupts import asked_to_stop
 from harness.errors import HarnessError, TargetError
-from harness.measure.totals.record import Totals
+from harness.measure.totals.record import Totals, merged
 
 _LEAD_S = 0.1
 """From the agreement on an instant to that instant: a message to each worker takes a fraction of it."""
@@ -32,11 +32,16 @@ _GRACE_S = 15.0
 Progress = Callable[[int], None]
 
 
-def run_spawned(tickets: Sequence[Ticket], progress: Progress | None = None) -> list[Outcome]:
+def run_spawned(
+    tickets: Sequence[Ticket],
+    progress: Progress | None = None,
+    checkpoint: Callable[[Totals], None] | None = None,
+) -> list[Outcome]:
     """Carry out all tickets, each in a process of its own, from one instant; what each brought, in their order.
 
-    A worker that dies brings what it had recorded. Raises `TargetError` or whatever else a worker raised before the
-    start, and `HarnessError` where one does not get ready.
+    `checkpoint` is handed the totals of all workers so far, whenever each has sent its own once more. A worker that
+    dies brings what it had recorded. Raises `TargetError` for whatever a worker raised before the start, and
+    `HarnessError` where one does not get ready.
     """
     with tempfile.TemporaryDirectory(prefix="harness-workers-") as folder, _stopping(crew := _crew(tickets, folder)):
         for worker in crew:
@@ -44,7 +49,7 @@ def run_spawned(tickets: Sequence[Ticket], progress: Progress | None = None) -> 
         instant = time_of_day_s() + _LEAD_S
         for worker in crew:
             worker.begin(instant)
-        _gather(crew, progress)
+        _gather(crew, progress, checkpoint)
         return [worker.outcome() for worker in crew]
 
 
@@ -62,6 +67,8 @@ class _Worker:
         self.offset = Offset(0.0, 0.0)
         self._done: Outcome | None = None
         self._last: Totals | None = None
+        self.news: Totals | None = None
+        """What the worker last sent, until it is handed on."""
         self._instant = 0.0
         self._died_at = 0.0
         self._known = ("", "")
@@ -96,11 +103,11 @@ class _Worker:
                 raise TargetError(f"worker {self.ticket.part.worker} died before it was ready ({self.how()})") from None
             return False
         if word == "error":
-            raise what
+            raise TargetError(f"worker {self.ticket.part.worker}: {what}")
         if word == "ended":
             self.ended = what
         elif word == "totals":
-            self._last = what
+            self._last = self.news = what
         elif word == "target":
             self._known = what
         elif word == "ready":
@@ -155,7 +162,7 @@ def _stopping(crew: list[_Worker]) -> Iterator[None]:
             worker.line.close()
 
 
-def _gather(crew: Sequence[_Worker], progress: Progress | None) -> None:
+def _gather(crew: Sequence[_Worker], progress: Progress | None, checkpoint: Callable[[Totals], None] | None) -> None:
     """Take what the workers say until all are done or dead, passing on a request to stop."""
     busy = {worker.line: worker for worker in crew}
     until = float("inf")
@@ -164,6 +171,7 @@ def _gather(crew: Sequence[_Worker], progress: Progress | None) -> None:
             worker = busy[line]  # type: ignore[index]  # nothing but these lines is waited for
             if not worker.take():
                 del busy[worker.line]
+        _pass_on(crew, checkpoint)
         if progress is not None:
             progress(sum(worker.ended for worker in crew))
         reason = asked_to_stop()
@@ -171,6 +179,15 @@ def _gather(crew: Sequence[_Worker], progress: Progress | None) -> None:
             until = real_now_s() + _GRACE_S
             for worker in busy.values():
                 worker.stop(reason)
+
+
+def _pass_on(crew: Sequence[_Worker], checkpoint: Callable[[Totals], None] | None) -> None:
+    """Hand on the totals of all, where every worker has sent new ones."""
+    totals = [worker.news for worker in crew if worker.news is not None]
+    if checkpoint is not None and len(totals) == len(crew):
+        checkpoint(merged(totals))
+        for worker in crew:
+            worker.news = None
 
 
 # --------------------------------------------------------------------------- in the worker
@@ -198,7 +215,7 @@ def _work(ticket: Ticket, line: Connection) -> None:
     try:
         done = carry_out(ticket, Line(start, listen, lambda n: say("ended", n), lambda totals: say("totals", totals)))
     except HarnessError as error:
-        say("error", error)
+        say("error", str(error))
     else:
         say("done", done)
 

@@ -69,7 +69,7 @@ def write_document(
     """Write any document as strict JSON into `folder` as `write_report` does; `mistakes` holds it to its schema."""
     folder = _named(folder)
     text = json_text(document)
-    _refuse(stem, mistakes(json.loads(text)))
+    refuse(stem, mistakes(json.loads(text)))
     temporary = folder / f".{stem}.{os.getpid()}.{threading.get_ident()}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ def write_document(
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise ReportError(f"{folder}: cannot write the report {stem}.json: {_cause(error)}") from error
+        raise ReportError(f"{folder}: cannot write the report {stem}.json: {cause(error)}") from error
 
 
 def refuse_folder(folder: Path | str) -> None:
@@ -90,7 +90,7 @@ def refuse_folder(folder: Path | str) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise ReportError(f"--report-dir {folder}: cannot write there: {_cause(error)}") from error
+        raise ReportError(f"--report-dir {folder}: cannot write there: {cause(error)}") from error
 
 
 def _named(folder: Path | str) -> Path:
@@ -168,10 +168,12 @@ def read_reports(path: Path | str) -> tuple[Report, ...]:
     """
     path = Path(path)
     document = read_json(path)
+    if isinstance(document, dict) and "checkpoint" in document and "report" in document:
+        document = document["report"]  # of a long run, as it was when it was last written down
     if isinstance(document, dict) and "reports" in document:
-        _refuse(str(path), list(_mistakes_of_several(document)))
+        refuse(str(path), list(_mistakes_of_several(document)))
         return tuple(Report(one) for one in document["reports"])
-    _refuse(str(path), report_mistakes(document))
+    refuse(str(path), report_mistakes(document))
     return (Report(document),)
 
 
@@ -220,7 +222,7 @@ def _read(path: Path) -> str:
             f"{path}: expected UTF-8 text, found byte 0x{error.object[error.start]:02x} at offset {error.start}"
         ) from error
     except OSError as error:
-        raise ReportError(f"{path}: cannot read the report: {_cause(error)}") from error
+        raise ReportError(f"{path}: cannot read the report: {cause(error)}") from error
 
 
 def _kind(path: Path) -> str:
@@ -264,7 +266,7 @@ def _finite_float(digits: str) -> float:
     return value
 
 
-def _refuse(source: str, mistakes: list[Mistake]) -> None:
+def refuse(source: str, mistakes: list[Mistake]) -> None:
     if mistakes:
         said = [f"{source}: {mistake}" for mistake in mistakes[:_MOST_MISTAKES]]
         if len(mistakes) > _MOST_MISTAKES:
@@ -272,5 +274,5 @@ def _refuse(source: str, mistakes: list[Mistake]) -> None:
         raise ReportError("\n".join(said))
 
 
-def _cause(error: OSError) -> str:
+def cause(error: OSError) -> str:
     return (error.strerror or str(error)) + (f" ({error.filename})" if error.filename else "")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.measure.histogram import Histogram
 from harness.measure.record import Floats
 
 MOST_POINTS = 200
@@ -43,6 +44,19 @@ def log_linear(latencies_s: Floats) -> list[dict[str, float | int]]:
     return [
         {"low_s": 0.0 if code == first else _bound(code), "high_s": _bound(code + 1), "count": count}
         for code, count in zip(codes.tolist(), counts.tolist(), strict=True)
+    ]
+
+
+def coarser(histogram: Histogram) -> list[dict[str, float | int]]:
+    """The bins of `log_linear` from a histogram whose buckets are a whole fraction of them, and so exact."""
+    used = np.flatnonzero(histogram.counts)
+    bins: dict[int, int] = {}
+    for bucket, count in zip(used.tolist(), histogram.counts[used].tolist(), strict=True):
+        code = max(_code(SHORTEST_S), _code(histogram.middle_s(bucket) or SHORTEST_S))
+        bins[code] = bins.get(code, 0) + count
+    return [
+        {"low_s": 0.0 if code == _code(SHORTEST_S) else _bound(code), "high_s": _bound(code + 1), "count": count}
+        for code, count in sorted(bins.items())
     ]
 
 

@@ -1,0 +1,247 @@
+"""Workers on a Dask cluster: one long task on each, from one instant. Dask places them and brings back their runs."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import socket
+import tempfile
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import harness
+from harness.distribute.clocks import Offset, offset_of
+from harness.distribute.left_behind import Death, left_by
+from harness.distribute.ticket import Line, Outcome, Ticket, carry_out
+from harness.drive.clock import real_now_s, time_of_day_s
+from harness.drive.interrupts import asked_to_stop
+from harness.errors import DeclarationError, HarnessError, MissingExtraError, Mistake, TargetError
+
+_CONNECT_S = 15.0
+_READY_S = 180.0
+_LEAD_S = 0.5
+"""From the agreement on an instant to that instant: every worker has heard of it by then."""
+_POLL_S = 0.2
+_GRACE_S = 20.0
+
+Make = Callable[[int, int], Ticket]
+"""The ticket of worker k of so many."""
+
+
+def run_on_cluster(
+    address: str, workers: int | None, make: Make, progress: Callable[[int], None] | None = None
+) -> tuple[list[Ticket], list[Outcome]]:
+    """Carry out one ticket on each of `workers` workers (None: all) of the Dask cluster at `address`.
+
+    Raises `DeclarationError` where the scheduler does not answer or has too few workers, `MissingExtraError` without
+    the extra, `HarnessError` where a worker has another version, and `TargetError` for what a worker raised.
+    """
+    with _connected(address) as client, tempfile.TemporaryDirectory(prefix="harness-workers-") as folder:
+        places = _places(client, address, workers)
+        tickets = [_with_folder(make(k, len(places)), place, Path(folder)) for k, place in enumerate(places)]
+        for ticket in tickets:
+            ticket.plan()  # a load that cannot be cut is refused before anything is sent
+        crew = _Crew(client, places, tickets)
+        try:
+            crew.begin()
+            crew.gather(progress)
+        finally:
+            crew.release()
+        return tickets, crew.outcomes()
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """One worker of the cluster."""
+
+    address: str
+    host: str
+
+
+def _dask() -> Any:
+    """The package, which has no types of its own for what is used here."""
+    try:
+        return import_module("distributed")
+    except ImportError:
+        raise MissingExtraError("distributed", "distributed", "--scheduler") from None
+
+
+@contextlib.contextmanager
+def _connected(address: str) -> Iterator[Any]:
+    dask = _dask()
+    try:
+        client = dask.Client(address, timeout=_CONNECT_S, set_as_default=False)
+    except (OSError, ValueError) as error:  # distributed's own time-out is an OSError
+        found = f"{address!r}: {' '.join(str(error).split()) or type(error).__name__}"
+        allowed = "the address of a Dask scheduler that answers, such as tcp://10.0.0.5:8786"
+        raise DeclarationError("options", [Mistake("--scheduler", found[:300], allowed)]) from None
+    with client:
+        yield client
+
+
+def _places(client: Any, address: str, workers: int | None) -> list[_Place]:
+    found = sorted(client.scheduler_info(n_workers=-1)["workers"])
+    wanted = len(found) if workers is None else workers
+    if not found or wanted > len(found):
+        mistake = Mistake(
+            "--workers", f"{wanted} of the {len(found)} that {address} has", "no more than it has, and one"
+        )
+        raise DeclarationError("options", [mistake])
+    try:
+        seen = client.run(_who, workers=found[:wanted])
+    except Exception as error:  # whatever a worker without this package raises
+        raise HarnessError(f"--scheduler {address}: a worker cannot import harness: {error}") from None
+    for place, (_, version) in seen.items():
+        if version != harness.__version__:
+            raise HarnessError(
+                f"--scheduler {address}: worker {place}: expected harness {harness.__version__}, found {version}; "
+                "install the same version there"
+            )
+    return [_Place(place, seen[place][0]) for place in found[:wanted]]
+
+
+def _who() -> tuple[str, str]:
+    return socket.gethostname(), harness.__version__
+
+
+def _with_folder(ticket: Ticket, place: _Place, folder: Path) -> Ticket:
+    """Rows outlive a worker that dies only where both sides see the same disk."""
+    if place.host != socket.gethostname():
+        return ticket
+    own = folder / str(ticket.part.worker)
+    own.mkdir()
+    return dataclasses.replace(ticket, folder=own)
+
+
+@dataclass(slots=True)
+class _Crew:
+    """The coordinator's side."""
+
+    client: Any
+    places: list[_Place]
+    tickets: list[Ticket]
+    run: str = field(default_factory=lambda: uuid.uuid4().hex)
+    futures: list[Any] = field(default_factory=list)
+    offsets: list[Offset] = field(default_factory=list)
+    known: dict[int, tuple[str, str, int]] = field(default_factory=dict)
+    ended: dict[int, int] = field(default_factory=dict)
+    died: dict[int, float] = field(default_factory=dict)
+    instant: float = 0.0
+
+    def begin(self) -> None:
+        """Send the tickets, compare clocks, wait until every target has started, and agree on the instant."""
+        self.offsets = [offset_of(partial(self._ask, place.address)) for place in self.places]
+        words = _dask().Queue(f"words-{self.run}", client=self.client)
+        for ticket, place in zip(self.tickets, self.places, strict=True):
+            self.futures.append(
+                self.client.submit(
+                    _work, ticket, self.run, workers=[place.address], allow_other_workers=False, pure=False, retries=0
+                )
+            )
+        until = real_now_s() + _READY_S
+        while len(self.known) < len(self.tickets):
+            self._raise_first()
+            if real_now_s() > until:
+                raise HarnessError(f"--scheduler: not all workers were ready after {_READY_S:g} s")
+            self._take(words)
+        self.instant = time_of_day_s() + _LEAD_S + 2 * max(offset.error_s for offset in self.offsets)
+        instants = [self.instant + offset.seconds for offset in self.offsets]
+        _dask().Variable(f"instants-{self.run}", client=self.client).set(instants)
+        _dask().Event(f"begin-{self.run}", client=self.client).set()
+
+    def _ask(self, address: str) -> float:
+        return float(self.client.run(time_of_day_s, workers=[address])[address])
+
+    def _take(self, words: Any) -> None:
+        with contextlib.suppress(TimeoutError):
+            for word, worker, what in words.get(timeout=_POLL_S, batch=True) or [words.get(timeout=_POLL_S)]:
+                if word == "ended":
+                    self.ended[worker] = what
+                else:
+                    self.known[worker] = what
+
+    def _raise_first(self) -> None:
+        for worker, future in enumerate(self.futures):
+            if future.status == "error":
+                raise TargetError(f"worker {worker} at {self.places[worker].address}: {future.exception()}")
+
+    def gather(self, progress: Callable[[int], None] | None) -> None:
+        """Wait until every task is done or its worker is gone."""
+        words = _dask().Queue(f"words-{self.run}", client=self.client)
+        stop, until = _dask().Event(f"stop-{self.run}", client=self.client), float("inf")
+        while real_now_s() < until and not all(self._is_over(worker) for worker in range(len(self.tickets))):
+            self._take(words)
+            if progress is not None:
+                progress(sum(self.ended.values()))
+            if asked_to_stop() is not None and until == float("inf"):
+                until = real_now_s() + _GRACE_S
+                stop.set()
+
+    def _is_over(self, worker: int) -> bool:
+        if self.futures[worker].done():
+            return True
+        if worker not in self.died:
+            alive = self.client.scheduler_info(n_workers=-1)["workers"]
+            if self.places[worker].address not in alive:
+                self.died[worker] = time_of_day_s()
+        return worker in self.died
+
+    def release(self) -> None:
+        """Let go of what was sent."""
+        with contextlib.suppress(Exception):  # the cluster may be what is gone
+            _dask().Event(f"stop-{self.run}", client=self.client).set()
+            _dask().Event(f"begin-{self.run}", client=self.client).set()
+
+    def outcomes(self) -> list[Outcome]:
+        """What each worker brought, or left."""
+        return [self._outcome(worker) for worker in range(len(self.tickets))]
+
+    def _outcome(self, worker: int) -> Outcome:
+        future, offset = self.futures[worker], self.offsets[worker]
+        if future.status == "finished":
+            done: Outcome = future.result()
+        else:
+            why = "worker died" if worker in self.died else "worker failed"
+            lived_s = self.died.get(worker, time_of_day_s()) - self.instant
+            name, digest, pid = self.known[worker]
+            done = left_by(self.tickets[worker], None, Death(why, lived_s, pid, name, digest))
+        share = dataclasses.replace(
+            done.shares[0],
+            host=self.places[worker].host,
+            clock_offset_s=offset.seconds,
+            clock_error_s=offset.error_s,
+        )
+        return dataclasses.replace(done, shares=(share,))
+
+
+# --------------------------------------------------------------------------- in the worker
+
+
+def _work(ticket: Ticket, run: str) -> Outcome:
+    """One worker's task; it runs on a thread of the worker, whose own loop goes on meanwhile."""
+    client, worker = _dask().get_client(), ticket.part.worker
+    words, known = _dask().Queue(f"words-{run}", client=client), ["", ""]
+
+    def introduce(name: str, digest: str) -> None:
+        known[:] = [name, digest]
+
+    def start() -> float:
+        words.put(("ready", worker, (*known, os.getpid())))
+        _dask().Event(f"begin-{run}", client=client).wait()
+        return float(_dask().Variable(f"instants-{run}", client=client).get()[worker])
+
+    def listen(stop: Callable[[str], None]) -> None:
+        def wait() -> None:
+            if _dask().Event(f"stop-{run}", client=client).wait(timeout=ticket.scenario.run_timeout_s + _READY_S):
+                stop("interrupted")
+
+        threading.Thread(target=wait, daemon=True).start()
+
+    return carry_out(ticket, Line(start, listen, introduce=introduce))
