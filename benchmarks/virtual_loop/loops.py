@@ -59,14 +59,20 @@ class PeerLoop(asyncio.SelectorEventLoop):
 def loop_rows() -> Iterator[Row]:
     """The built-in orchestrator and the plain model, each on our loop, on the peer, and in SimPy."""
     from benchmarks.simulator.models import simpy_three_steps
+    from benchmarks.virtual_loop.same_job import simpy_same_job
     from harness.drive.virtual_loop import VirtualLoop
 
     ours = {"built-in": lambda: _built_in(VirtualLoop), "plain": lambda: _plain(VirtualLoop)}
     peer = {"built-in": lambda: _built_in(PeerLoop), "plain": lambda: _plain(PeerLoop)}
     for what, name in (("built-in", "built-in orchestrator"), ("plain", "the same model in plain asyncio")):
-        measured = _in_turn(ours[what], peer[what], lambda: simpy_three_steps(WORKFLOWS))
+        measured = _in_turn(
+            ours[what], peer[what], lambda: simpy_three_steps(WORKFLOWS), lambda: simpy_same_job(WORKFLOWS)
+        )
         yield Row(name, "us per workflow", measured[0], "asyncio's loop, jumping selector", measured[1], bar=0.5)
         yield Row(name, "us per workflow", measured[0], "SimPy", measured[2], bar=1.0)
+        if what == "built-in":
+            same = "SimPy with the same draws and the same rows"
+            yield Row(name, "us per workflow", measured[0], same, measured[3], bar=1.0)
 
 
 def _in_turn(*sides: Callable[[], object]) -> list[list[float]]:
@@ -95,12 +101,12 @@ def _clock_on(loop: type[Any]) -> Iterator[None]:
     """Let the virtual clock be made with another loop."""
     from harness.drive import clock
 
-    before = clock._loop_for
-    clock._loop_for = lambda *_: loop()
+    before = clock._jumping_loop
+    clock._jumping_loop = lambda *_: loop()
     try:
         yield
     finally:
-        clock._loop_for = before
+        clock._jumping_loop = before
 
 
 def _plain(loop: type[Any]) -> object:

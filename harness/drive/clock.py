@@ -98,10 +98,13 @@ class Clock:
         self.loop = _wall_loop(loop) if name == "wall" else _jumping_loop(name, real_limit_s, job_grace_s)
         self._precise = precise
         self._coarse = loop == "uvloop"
+        self._resolve_at = self.loop.resolve_at if isinstance(self.loop, VirtualLoop) else None
+        if type(self.loop) is VirtualLoop:
+            self.now = self._virtual_now  # type: ignore[method-assign]  # asked often enough to save a call
         self.patches_time = False
         """Whether the target's own calls to `time.sleep` and its like go by this clock, too."""
         # what asyncio's own loop asks, without asking it; the time of uvloop stands still between its turns
-        self._time = self.loop.time if self.jumps else time.monotonic
+        self._time = time.monotonic if name == "wall" else self.loop.time
         self._origin = self._time()
         self._real_origin = time.monotonic()
         self._cpu_origin = time.thread_time()
@@ -141,9 +144,12 @@ class Clock:
         """Seconds since `begin()`; safe to call from any thread."""
         return self._time() - self._origin
 
+    def _virtual_now(self) -> float:
+        return self.loop._now - self._origin  # type: ignore[attr-defined,no-any-return]  # only ever set for that loop
+
     def reader(self) -> Callable[[], float]:
         """`now`, as quick as it can be had; good until `begin()` is called again."""
-        if self.jumps:
+        if self.name != "wall":
             return self.now
         monotonic, origin = time.monotonic, self._origin
         return lambda: monotonic() - origin
@@ -159,8 +165,8 @@ class Clock:
 
     def resolve_at(self, when_s: float, rank: Rank, future: asyncio.Future[None]) -> None:
         """Give `future` the result None at `when_s` on this clock, unless it is done by then."""
-        if isinstance(self.loop, VirtualLoop):
-            self.loop.resolve_at(when_s + self._origin, rank, future)
+        if self._resolve_at is not None:
+            self._resolve_at(when_s + self._origin, rank, future)
         else:
             self.call_at(when_s, rank, resolve, future)
 

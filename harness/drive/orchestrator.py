@@ -11,12 +11,13 @@ from collections import deque
 from collections.abc import Mapping
 
 from harness.drive.clock import Clock, Rank
+from harness.drive.drawn_ahead import DrawnStep
 from harness.drive.machine import Burn, Machine
 from harness.drive.target import Failed, Rejected, TimedOut, Workflow, WorkflowError
-from harness.measure.record import NEVER, Outcome, Recorder
+from harness.measure.record import NEVER, Outcome, Recorder, packed_attempt
 from harness.plan.arrivals import Plan
 from harness.plan.draws import workflow_key
-from harness.plan.program import Program, StepProgram, backoff_s
+from harness.plan.program import backoff_s
 from harness.scenario.model import Pool
 
 # looked up once: a member of an enumeration is found by a call
@@ -113,17 +114,19 @@ class Orchestrator:
         self._new_future = clock.loop.create_future
         self._retry = plan.scenario.retry
         self._retried = {int(Outcome[name.upper()]) for name in self._retry.on}
-        self._programs = {program.name: program for program in plan.programs}
+        self._steps = {
+            program.name: tuple(DrawnStep(step, plan.seed, index) for index, step in enumerate(program.steps))
+            for program in plan.programs
+        }
         self.pools = tuple(AgentPool(pool) for pool in plan.scenario.pools)
 
     async def run(self, workflow: Workflow) -> None:
         """Carry out the workflow's steps in order; raises `Failed`, `TimedOut` or `Rejected` with the kind of error."""
-        program: Program = self._programs[workflow.type]
         key = workflow_key(workflow.seed, workflow.number)
-        for index, step in enumerate(program.steps):
+        for index, step in enumerate(self._steps[workflow.type]):
             number = 1
             while True:
-                attempt = Attempt(workflow.number, index, number, step.pool, self._now())
+                attempt = Attempt(workflow.number, index, number, step.program.pool, self._now())
                 await self._try(attempt, step, key)
                 if attempt.ended == _SUCCEEDED:
                     break
@@ -136,7 +139,7 @@ class Orchestrator:
         """Let go of the machine's threads."""
         self._machine.close()
 
-    async def _try(self, attempt: Attempt, step: StepProgram, key: int) -> None:
+    async def _try(self, attempt: Attempt, drawn: DrawnStep, key: int) -> None:
         """One attempt from the request to the record: `attempt` says how it ended."""
         pool = self.pools[attempt.pool]
         try:
@@ -151,11 +154,11 @@ class Orchestrator:
             else:
                 await self._wait_in(pool, attempt)
             attempt.busy = pool.busy
-            await self._serve(step, key, attempt)
+            await self._serve(drawn, key, attempt)
         except WaitTimeout:
             attempt.end(_TIMED_OUT, f"wait_timeout:{pool.declared.name}")
         except StepTimeout:
-            attempt.end(_TIMED_OUT, f"step_timeout:{step.name}")
+            attempt.end(_TIMED_OUT, f"step_timeout:{drawn.program.name}")
         finally:
             if attempt.granted_s == attempt.granted_s:  # not NaN: it was granted
                 attempt.released_s = self._now()
@@ -180,19 +183,20 @@ class Orchestrator:
             if timer is not None:
                 timer.cancel()
 
-    async def _serve(self, step: StepProgram, key: int, attempt: Attempt) -> None:
+    async def _serve(self, drawn: DrawnStep, key: int, attempt: Attempt) -> None:
+        step = drawn.program
         held = self._machine.hold(step.hold_b) if step.hold_b else None
         deadline_s = None if step.timeout_s is None else attempt.granted_s + step.timeout_s
-        wait_s = step.wait_s(key, attempt.step, attempt.number)
+        wait_s = drawn.wait.of(attempt.workflow, key, attempt.number)
         if wait_s > 0:
             over: asyncio.Future[None] = self._new_future()
             self._clock.resolve_at(self._now() + wait_s, _WORK, over)
             await (over if deadline_s is None else self._until(over, deadline_s))
-        burn_s = step.burn_s(key, attempt.step, attempt.number)
+        burn_s = drawn.burn.of(attempt.workflow, key, attempt.number)
         if burn_s > 0:
             await self._burn(burn_s, deadline_s, attempt)
         del held
-        if step.fails(key, attempt.step, attempt.number):
+        if step.fail and step.fails(key, attempt.step, attempt.number):
             attempt.end(_FAILED, f"step_failed:{step.name}")
         else:
             attempt.end(_SUCCEEDED, "")
@@ -220,37 +224,33 @@ class Orchestrator:
             timer.cancel()
 
     def _record(self, attempt: Attempt) -> None:
-        self._rows.extend(
-            (
-                attempt.workflow,
-                attempt.step,
-                attempt.number,
-                attempt.pool,
-                attempt.requested_s,
-                attempt.granted_s,
-                attempt.released_s,
-                attempt.depth,
-                attempt.busy,
-                attempt.ended,
-                self._recorder.error_index(attempt.kind) if attempt.kind else -1,
-            )
+        self._rows += packed_attempt(
+            attempt.workflow,
+            attempt.step,
+            attempt.number,
+            attempt.pool,
+            attempt.requested_s,
+            attempt.granted_s,
+            attempt.released_s,
+            attempt.depth,
+            attempt.busy,
+            attempt.ended,
+            self._recorder.error_index(attempt.kind) if attempt.kind else -1,
         )
 
     def _record_burn(self, burn: Burn, attempt: Attempt, ended: int) -> None:
-        self._rows.extend(
-            (
-                attempt.workflow,
-                attempt.step,
-                attempt.number,
-                len(self.pools),
-                burn.requested_s,
-                burn.granted_s,
-                burn.released_s,
-                burn.depth,
-                burn.busy,
-                ended,
-                -1,
-            )
+        self._rows += packed_attempt(
+            attempt.workflow,
+            attempt.step,
+            attempt.number,
+            len(self.pools),
+            burn.requested_s,
+            burn.granted_s,
+            burn.released_s,
+            burn.depth,
+            burn.busy,
+            ended,
+            -1,
         )
 
 

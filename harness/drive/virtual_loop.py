@@ -62,6 +62,7 @@ class VirtualLoop(WatchedLoop):
         self._grace_s = min(grace_s, real_limit_s)
         # asyncio's is a method around the same call
         self.create_future = functools.partial(asyncio.Future, loop=self)  # type: ignore[method-assign]  # as said
+        self.call_soon = self._made_call_soon()  # type: ignore[method-assign,assignment]  # a closure finds all it needs sooner
 
     def set_debug(self, enabled: bool) -> None:
         """As asyncio's."""
@@ -96,15 +97,28 @@ class VirtualLoop(WatchedLoop):
 
     # ------------------------------------------------------------------------------------------------------- callbacks
 
-    def call_soon(
-        self, callback: Callable[[*_Args], object], *args: *_Args, context: Context | None = None
-    ) -> events.Handle:
-        """As asyncio's."""
-        if self._debug or self._closed:
-            return super().call_soon(callback, *args, context=context)
-        handle = Soon(callback, args, self, context)
-        self._ready.append(handle)
-        return handle
+    def _made_call_soon(self) -> Callable[..., events.Handle]:
+        loop, append, checked = self, self._ready.append, super().call_soon
+
+        def call_soon(
+            callback: Callable[[*_Args], object], *args: *_Args, context: Context | None = None
+        ) -> events.Handle:
+            """As asyncio's."""
+            if loop._debug or loop._closed:
+                return checked(callback, *args, context=context)
+            handle = Soon(callback, args, loop, context)
+            append(handle)
+            return handle
+
+        return call_soon
+
+    def create_task(
+        self, coro: Any, *, name: Any = None, context: Context | None = None, **given: Any
+    ) -> asyncio.Task[Any]:
+        """As asyncio's; what came with later Pythons is handed on."""
+        if given or self._debug or self._closed or self.get_task_factory() is not None:
+            return super().create_task(coro, name=name, context=context, **given)
+        return asyncio.Task(coro, loop=self, name=name, context=context)
 
     def call_later(
         self, delay: float, callback: Callable[[*_Args], object], *args: *_Args, context: Context | None = None
@@ -169,53 +183,51 @@ class VirtualLoop(WatchedLoop):
         """What `run_forever` calls over and over: run what is ready to quiescence, fire one timer, and so on."""
         ready, timers, outside = self._ready, self._timers, self._outside
         threads, jobs, popleft = THREADS, outside.jobs.pending, ready.popleft
-        until_poll = 0
         while True:
-            if until_poll == 0:  # for signals, whose handlers are called when the loop reads its own pipe
-                self._poll(0)
-                self._refuse_standstill()
-                self._sweep()
-                until_poll = _POLL_EVERY
-            until_poll -= 1
-            if self._debug:
-                self._run_debugged(ready)
-            for _ in repeat(None, 0 if self._debug else len(ready)):
-                handle = popleft()
-                if handle._cancelled:
-                    continue
-                try:
-                    # what Handle._run does, one call less deep
-                    handle._context.run(handle._callback, *handle._args)
-                except (SystemExit, KeyboardInterrupt):
-                    raise
-                except BaseException as error:
-                    self._report(handle, error)
-            if self._stopping:
-                return
-            if ready:
-                continue
-            if self._heard or len(threads) > 1 or outside.descriptors or jobs:
-                self._hold()
+            self._poll(0)  # for signals, whose handlers are called when the loop reads its own pipe
+            self._refuse_standstill()
+            self._sweep()
+            for _ in repeat(None, _POLL_EVERY):
+                if self._debug:
+                    self._run_debugged(ready)
+                else:
+                    for _ in repeat(None, len(ready)):
+                        handle = popleft()
+                        if handle._cancelled:
+                            continue
+                        try:
+                            # what Handle._run does, one call less deep
+                            handle._context.run(handle._callback, *handle._args)
+                        except (SystemExit, KeyboardInterrupt):
+                            raise
+                        except BaseException as error:
+                            self._report(handle, error)
+                if self._stopping:
+                    return
                 if ready:
                     continue
-            if not timers or (timers[0][1] >= WATCHER and not self._work_is_timed()):
-                self._wait_for_strangers()
-                continue
-            when, _, _, timer = heappop(timers)
-            if type(timer) is asyncio.Future:
-                if not timer.done():
-                    if when > self._now:  # noqa: PLR1730 - max() is a call
+                if jobs or outside.descriptors or self._heard or len(threads) > 1:
+                    self._hold()
+                    if ready:
+                        continue
+                if not timers or (timers[0][1] >= WATCHER and not self._work_is_timed()):
+                    self._wait_for_strangers()
+                    continue
+                when, _, _, timer = heappop(timers)
+                if type(timer) is asyncio.Future:
+                    if not timer.done():
+                        if when > self._now:  # noqa: PLR1730 - max() is a call
+                            self._now = when
+                        timer.set_result(None)
+                elif not timer._cancelled:
+                    if when > self._now:  # noqa: PLR1730 - as above
                         self._now = when
-                    timer.set_result(None)
-            elif not timer._cancelled:
-                if when > self._now:  # noqa: PLR1730 - as above
-                    self._now = when
-                timer._scheduled = False
-                if timer._callback is _WAKE and not self._debug:
-                    # asyncio.sleep's timer runs no code of the target's, so it needs neither its context nor a turn
-                    _WAKE(*timer._args)
-                else:
-                    ready.append(timer)
+                    timer._scheduled = False
+                    if timer._callback is _WAKE and not self._debug:
+                        # asyncio.sleep's timer runs no code of the target's: it needs neither its context nor a turn
+                        _WAKE(*timer._args)
+                    else:
+                        ready.append(timer)
 
     def _report(self, handle: events.Handle, error: BaseException) -> None:
         self.call_exception_handler(

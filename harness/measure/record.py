@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import enum
 import math
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -196,9 +197,11 @@ class Run:
     open_load: bool = False
 
 
-_ATTEMPT = len(fields(AttemptColumns))
-_ERROR = _ATTEMPT - 1
-_TIMES = range(4, 7)
+_COLUMNS = {one.name: "d" if one.name.endswith("_s") else "q" for one in fields(AttemptColumns)}
+_ROW = np.dtype([(name, np.float64 if kind == "d" else np.int64) for name, kind in _COLUMNS.items()])
+
+packed_attempt = struct.Struct("=" + "".join(_COLUMNS.values())).pack
+"""One row of `AttemptColumns`, its values given in their order, as `Recorder.attempts` takes it: 88 bytes."""
 
 
 @dataclass(slots=True)
@@ -214,8 +217,8 @@ class Recorder:
     batch: list[int] = field(default_factory=list)
     held: dict[int, float] = field(default_factory=dict)
     """How long a cap held a workflow back, of those that it did."""
-    attempts: list[float] = field(default_factory=list)
-    """The rows of `AttemptColumns`, one value after the other: a list takes numbers without making objects of rows."""
+    attempts: bytearray = field(default_factory=bytearray)
+    """The rows made by `packed_attempt`, one after the other."""
     error_kinds: dict[str, int] = field(default_factory=dict)
     doubts: list[str] = field(default_factory=list)
     invalid: str | None = None
@@ -269,7 +272,8 @@ class Recorder:
         place = {self.error_kinds[kind]: new for new, kind in enumerate(kinds)} | {-1: -1}
         self.error = [place[old] for old in self.error]
         if kinds:
-            self.attempts[_ERROR::_ATTEMPT] = [place[int(old)] for old in self.attempts[_ERROR::_ATTEMPT]]
+            rows = np.frombuffer(self.attempts, dtype=_ROW)
+            rows["error"] = np.array([*(place[old] for old in range(len(kinds))), -1])[rows["error"]]
         self.error_kinds = {kind: new for new, kind in enumerate(kinds)}
         return kinds
 
@@ -294,9 +298,5 @@ class Recorder:
 
     def attempt_columns(self) -> AttemptColumns:
         """The attempts recorded so far, in the order in which they ended."""
-        # whole numbers below 2**53 lose nothing as floats
-        rows = np.array(self.attempts, dtype=np.float64).reshape(-1, _ATTEMPT)
-        arrays: list[Any] = [
-            np.array(rows[:, k], dtype=np.float64 if k in _TIMES else np.int64) for k in range(_ATTEMPT)
-        ]
-        return AttemptColumns(*arrays)
+        rows = np.frombuffer(self.attempts, dtype=_ROW)
+        return AttemptColumns(*(np.array(rows[name]) for name in _COLUMNS))
