@@ -106,8 +106,9 @@ def _in_its_own_way(
     """One replication by several workers, or without its rows, or both."""
     if crew is None:
         return soak(scenario, seed, keep=keep, **how)
-    told = None if keep is None else keep.checkpoint
-    return drive_with(crew, scenario, seed, totals=keep is not None, checkpoint=told, **how)
+    if keep is not None:
+        how = how | {"totals": True, "checkpoint": keep.checkpoint, "every_s": keep.every_s}
+    return drive_with(crew, scenario, seed, **how)
 
 
 def report_on(scenario: Scenario, runs: Sequence[Run | Totals], invalid: str | None = None) -> Report:

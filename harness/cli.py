@@ -155,7 +155,14 @@ def show(scenario: str, path: Path | None) -> None:
 @click.option("--precise", is_flag=True, help="On wall: start workflows within 0.1 ms, at the cost of a core.")
 @click.option("--workers", type=click.IntRange(1, 1000), help="On wall: drive the load from so many processes.")
 @click.option("--scheduler", metavar="ADDRESS", help="On wall: drive the load from the workers of a Dask cluster.")
-@click.option("--soak", is_flag=True, help="Keep totals instead of rows, in constant memory; checkpoints every minute.")
+@click.option("--soak", is_flag=True, help="Keep totals instead of rows, in constant memory, and checkpoints of them.")
+@click.option(
+    "--checkpoint",
+    default="1min",
+    show_default=True,
+    metavar="DURATION",
+    help="With --soak: how often the totals so far are written into the report folder.",
+)
 @click.option(
     "--resume",
     type=click.Path(path_type=Path),
@@ -193,6 +200,7 @@ def run(
     workers: int | None,
     scheduler: str | None,
     soak: bool,
+    checkpoint: str,
     resume: Path | None,
     seed: int,
     replications: int,
@@ -222,7 +230,7 @@ def run(
     seeds = range(seed, seed + replications)
     how = {"target": under_load, "clock": clock, "patch_time": patch_time, "job_grace_s": job_grace_s}
     how |= {"loop": loop, "precise": precise}
-    how |= ways_of_driving(workers, scheduler, soak, resume, [len(scenarios), replications])
+    how |= ways_of_driving(workers, scheduler, soak, checkpoint, resume, [len(scenarios), replications])
     reports: list[Report] = []
     try:
         code = _run_each(scenarios, seeds, how, folder=Path(report_dir), quiet=quiet, reports=reports)

@@ -9,17 +9,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import DeclarationError, HarnessError, Mistake
+from harness.errors import DeclarationError, HarnessError, Mistake, UnitError
+from harness.units import parse_duration
 
 if TYPE_CHECKING:
     from harness.measure.totals.record import Totals
     from harness.scenario.model import Scenario
 
 RESUMED = "resumed"
+_SHORTEST_S, _LONGEST_S = 0.1, 86_400.0
 
 
 def ways_of_driving(
-    workers: int | None, scheduler: str | None, soak: bool, resume: Path | None, counts: list[int]
+    workers: int | None,
+    scheduler: str | None,
+    soak: bool,
+    checkpoint: str,
+    resume: Path | None,
+    counts: list[int],
 ) -> dict[str, Any]:
     """The arguments `crew` and `keep` of `assess` that the options amount to, as far as they were given.
 
@@ -30,7 +37,7 @@ def ways_of_driving(
     from harness.report.checkpoint import read_checkpoint  # noqa: PLC0415
     from harness.soak import Soak  # noqa: PLC0415
 
-    mistakes = []
+    every_s, mistakes = _every_s(checkpoint)
     if (soak or resume) and counts[1] != 1:
         mistakes.append(Mistake("--replications", str(counts[1]), "1: a soak is one long replication"))
     if resume and counts[0] != 1:
@@ -44,8 +51,18 @@ def ways_of_driving(
         ways["crew"] = Crew(workers, scheduler)
     if soak or resume:
         before = read_checkpoint(resume) if resume else None
-        ways |= {"keep": Soak(before=before), RESUMED: resume}
+        ways |= {"keep": Soak(every_s=every_s, before=before), RESUMED: resume}
     return ways
+
+
+def _every_s(checkpoint: str) -> tuple[float, list[Mistake]]:
+    try:
+        every_s = parse_duration(checkpoint)
+    except UnitError as error:
+        return 0.0, [Mistake("--checkpoint", error.found, error.allowed)]
+    if _SHORTEST_S <= every_s <= _LONGEST_S:
+        return every_s, []
+    return 0.0, [Mistake("--checkpoint", checkpoint, f"from {_SHORTEST_S:g} s to {_LONGEST_S / 3600:g} h")]
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.drive.clock import ClockName, LoopName
 from harness.drive.opening import BUILTIN, as_factory
-from harness.drive.replication import Replication
+from harness.drive.replication import CHECKPOINT_S, Replication
 from harness.errors import DeclarationError, Mistake
 from harness.execute import check_options
 from harness.measure.record import Run
@@ -25,9 +25,10 @@ Checkpoint = Callable[[Totals], None]
 
 @dataclass(frozen=True, slots=True)
 class Soak:
-    """How a long run is kept: who is handed its totals once a minute, and the totals of the run that it continues."""
+    """How a long run is kept: who is handed its totals every `every_s`, and the totals of the run that it continues."""
 
     checkpoint: Checkpoint | None = None
+    every_s: float = CHECKPOINT_S
     before: Totals | None = None
 
 
@@ -44,8 +45,8 @@ def soak(
 ) -> Totals:
     """Run one replication of `scenario` without keeping its rows; `how` are the other arguments of `harness.run`.
 
-    `keep.checkpoint` is handed the totals so far every minute, on the event loop's thread (wall clock only). With
-    `keep.before` the run goes on where those totals end: workflows that were under way then count as cancelled.
+    `keep.checkpoint` is handed the totals so far every `keep.every_s`, on the event loop's thread (wall clock only).
+    With `keep.before` the run goes on where those totals end: what was under way then counts as cancelled.
 
     Raises what `harness.run` raises, and `DeclarationError` where `before` is of another scenario, seed, target or
     clock, or the load cannot be begun in the middle.
@@ -73,6 +74,7 @@ def soak(
         loop_name=loop,
         precise=precise,
         recorder=recorder,
+        checkpoint_s=keep.every_s,
         checkpoint=None if told is None else lambda run: told(so_far(run)),
         **how,
     )

@@ -10,6 +10,7 @@ from typing import Any
 from harness.distribute.spawned import run_spawned
 from harness.distribute.ticket import Outcome, Ticket, numbers_of
 from harness.drive.opening import BUILTIN
+from harness.drive.replication import CHECKPOINT_S
 from harness.errors import DeclarationError, Mistake
 from harness.measure.merging import merged_run
 from harness.measure.record import Run
@@ -39,6 +40,7 @@ def drive_with(
     clock: str = "wall",
     progress: Callable[[int], None] | None = None,
     checkpoint: Callable[[Totals], None] | None = None,
+    every_s: float = CHECKPOINT_S,
     take_stop_signals: bool = False,  # noqa: ARG001 - as every way of driving takes it
     loop: str = "asyncio",
     precise: bool = False,
@@ -48,14 +50,14 @@ def drive_with(
 
     Workflow i is driven by worker i modulo the number of workers, all from one agreed instant. A worker that dies loses
     its unfinished workflows, which count as cancelled, and makes the run invalid.
-    `checkpoint` is handed the totals of all so far, about once a minute. Signals are the coordinator's: `StopSignals`
+    `checkpoint` is handed the totals of all so far, every `every_s`. Signals are the coordinator's: `StopSignals`
     around this call are passed on. The arguments that only clocks which jump know are of no use here.
 
     Raises `DeclarationError` for a load that cannot be cut and for the built-in target, whose pools would be as many as
     the workers; what a worker raises before the start is raised here.
     """
     _refuse(target, clock)
-    given = (("loop_name", loop), ("precise", precise))
+    given = (("loop_name", loop), ("precise", precise), ("checkpoint_s", every_s))
 
     def make(worker: int, workers: int) -> Ticket:
         return Ticket(scenario, target, seed, Part(worker, workers), totals, options=given)

@@ -51,7 +51,7 @@ class Replication:
     """One replication being driven. `target_name` is what the user wrote; it goes into the Run.
 
     `start` is called, on a thread of its own, when the target has started; it returns the instant (`time_of_day_s`)
-    that is to be the run's time 0. `checkpoint` is called on the loop's thread every `CHECKPOINT_S` with the run as it
+    that is to be the run's time 0. `checkpoint` is called on the loop's thread every `checkpoint_s` with the run as it
     is: with the rows that the recorder shows, and all that is beside them.
     """
 
@@ -68,6 +68,7 @@ class Replication:
     recorder: Recorder = field(default_factory=Recorder)
     start: Callable[[], float] | None = None
     checkpoint: Callable[[Run], None] | None = None
+    checkpoint_s: float = CHECKPOINT_S
     _clock: Clock = field(init=False)
     _dispatcher: Dispatcher | None = None
     _sampler: GaugeSampler | None = None
@@ -275,14 +276,14 @@ class Replication:
 
     def _keep_checkpoints(self, monitor: ResourceMonitor | None) -> None:
         if self.checkpoint is not None and not self._clock.virtual:
-            self._clock.loop.call_later(CHECKPOINT_S, self._keep_checkpoint, monitor)
+            self._clock.loop.call_later(self.checkpoint_s, self._keep_checkpoint, monitor)
 
     def _keep_checkpoint(self, monitor: ResourceMonitor | None) -> None:
         if self.checkpoint is None or self._ended is not None:
             return
         resources = empty_series() if monitor is None else self._observable(monitor.series())
         self.checkpoint(self._record(None, self._readings(), resources, () if monitor is None else monitor.stalls))
-        self._clock.loop.call_later(CHECKPOINT_S, self._keep_checkpoint, monitor)
+        self._clock.loop.call_later(self.checkpoint_s, self._keep_checkpoint, monitor)
 
     def request_stop(self, reason: str) -> None:
         """End the run early, as a signal would; from any thread."""
