@@ -71,7 +71,7 @@ class StallWatch:
             frame = frame.f_back
         # what runs a loop written in C has no frame of its own: callbacks then stand directly on that of its caller,
         # which lasts as long as the loop; asyncio's lasts for one callback only
-        self._floor = None if below is None or _is_asyncio(below.f_code) else below
+        self._floor = None if below is None or _is_handle(below.f_code) else below
 
     def end(self) -> None:
         """Let go of the thread's frames."""
@@ -121,7 +121,7 @@ def _callback_stack(frame: FrameType | None, floor: FrameType | None) -> list[Fr
     stack: list[FrameType] = []
     while frame is not None and frame is not floor:
         code = frame.f_code
-        if code.co_name == "_run" and _is_asyncio(code):
+        if _is_handle(code):
             return stack
         if code.co_name in _LOOPS_OWN and _is_asyncio(code):
             return []
@@ -131,6 +131,11 @@ def _callback_stack(frame: FrameType | None, floor: FrameType | None) -> list[Fr
 
 
 _LOOPS_OWN = frozenset({"_run_once", "run_forever", "run_until_complete"})
+
+
+def _is_handle(code: CodeType) -> bool:
+    """Whether this is where asyncio's loop calls a callback."""
+    return code.co_name == "_run" and _is_asyncio(code)
 
 
 def _is_asyncio(code: CodeType) -> bool:
