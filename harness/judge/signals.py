@@ -43,6 +43,7 @@ BACKLOG_LOW = 0.03
 BACKLOG_RATIO = 2.5
 BACKLOG_FLOOR_S = 0.05
 REPLICATIONS_SHARE = 0.1
+NO_ENDS = "the attempts do not tell when they ended (with workflow.attempt(...) as attempt:)"
 _PER = 100
 
 
@@ -221,6 +222,12 @@ def _in_step(one: RunSignals) -> str | None:
     )
 
 
+def _waits_told(signals: SignalMetrics) -> Estimate:
+    """Whether retries in step would be seen: only where it is known how long each of them waited."""
+    untold = any(one.retries is not None and one.retries.retries and not one.retries.together for one in signals.runs)
+    return Estimate(None, doubt=NO_ENDS) if untold else signals.attempts_per_step
+
+
 def _pool(one: RunSignals) -> str | None:
     waits = one.waits
     if waits is None or waits.share < WAIT_SHARE or one.length_s <= 0:
@@ -310,7 +317,7 @@ RULES: tuple[_Rule, ...] = (
         lambda m: m.attempts_per_step,
         _amplified,
     ),
-    _Rule("retries_in_step", "retries that come all at once", "retry_synchrony", lambda m: m.retry_synchrony, _in_step),
+    _Rule("retries_in_step", "retries that come all at once", "retry_synchrony", _waits_told, _in_step),
     _Rule("pool_exhausted", "a pool that is too small", "pool_wait_share", lambda m: m.pool_wait_share, _pool),
     _Rule("slots_left", "slots that are not given back", "slots_at_rest", lambda m: m.slots_at_rest, _slots),
     _Rule("backlog_grows", "a backlog without bound", "backlog_growth", lambda m: m.backlog_growth, _backlog),

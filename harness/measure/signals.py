@@ -32,6 +32,7 @@ NO_SLOTS = "this target shows no slots (gauges)"
 NO_LIMIT = "this target shows no limit (gauges)"
 NO_TREND = "an open load of 36 workflows or more is needed"
 NO_EXECUTOR = "no thread pool was seen"
+ELSEWHERE = "the target is another process, and this is the load generator's own"
 _UNSEEN = Estimate(None, doubt=NOT_SAMPLED)
 
 
@@ -129,7 +130,9 @@ def signal_metrics(scenario: Scenario, runs: Sequence[Run], attempts: Sequence[A
     def left(name: str, missing: str) -> Estimate:
         return peak(lambda one: None if one.rest is None else one.rest.left(name), missing)
 
+    own = [run for run in runs if run.generator.in_process]
     rest = NOT_AT_REST if machine is NOT_SAMPLED else machine
+    executor = NO_EXECUTOR if loop is NOT_SAMPLED else loop
     return SignalMetrics(
         loop_blocked_max_s=peak(_longest_stall_s, loop),
         tasks_at_rest=left("tasks", NOT_AT_REST if _any_rest(each) or machine is NOT_SAMPLED else machine),
@@ -137,15 +140,15 @@ def signal_metrics(scenario: Scenario, runs: Sequence[Run], attempts: Sequence[A
         threads_at_rest=left("threads", rest),
         children_at_rest=peak(_orphans, NOT_ON_TARGET if machine is NOT_SAMPLED else machine),
         slots_at_rest=peak(lambda one: one.slots_left, NO_SLOTS),
-        tasks_per_100=growth_per_100(runs, "tasks", loop),
-        fds_per_100=growth_per_100(runs, "fds", machine),
-        threads_per_100=growth_per_100(runs, "threads", machine),
-        memory_blocks_per_100=growth_per_100(runs, "blocks", machine),
-        executor_queue_max=peak(lambda one: one.executor_queue, NO_EXECUTOR if loop is NOT_SAMPLED else loop),
-        executor_threads_max=peak(lambda one: one.executor_threads, NO_EXECUTOR if loop is NOT_SAMPLED else loop),
-        executor_queued_share=peak(lambda one: one.executor_queued_share, NO_EXECUTOR if loop is NOT_SAMPLED else loop),
-        gc_pause_max_s=peak(lambda one: one.gc_pause_max_s, machine if machine is not NOT_SAMPLED else loop),
-        gc_share=peak(lambda one: one.gc_share, machine if machine is not NOT_SAMPLED else loop),
+        tasks_per_100=growth_per_100(own, "tasks", loop),
+        fds_per_100=growth_per_100(own, "fds", machine),
+        threads_per_100=growth_per_100(own, "threads", machine),
+        memory_blocks_per_100=growth_per_100(own, "blocks", machine),
+        executor_queue_max=peak(lambda one: one.executor_queue, executor),
+        executor_threads_max=peak(lambda one: one.executor_threads, executor),
+        executor_queued_share=peak(lambda one: one.executor_queued_share, executor),
+        gc_pause_max_s=peak(lambda one: one.gc_pause_max_s, loop),
+        gc_share=peak(lambda one: one.gc_share, loop),
         attempts_per_step=estimates.mean(map(_per_step, each), NO_ATTEMPTS),
         retry_synchrony=peak(lambda one: None if one.retries is None else one.retries.share_together, _no_retry(each)),
         pool_wait_share=peak(lambda one: None if one.waits is None else one.waits.share, NOT_ON_TARGET),
@@ -159,11 +162,15 @@ def signal_metrics(scenario: Scenario, runs: Sequence[Run], attempts: Sequence[A
 
 def _machine_missing(runs: Sequence[Run]) -> str:
     """Why a figure of the process is missing, where one is."""
+    if any(not run.generator.in_process for run in runs):
+        return ELSEWHERE
     return NOT_ON_VIRTUAL if any(run.clock == "virtual" for run in runs) else NOT_SAMPLED
 
 
 def _loop_missing(runs: Sequence[Run]) -> str:
     """Why a figure of the real event loop is missing, where one is."""
+    if any(not run.generator.in_process for run in runs):
+        return ELSEWHERE
     return NOT_ON_HYBRID if any(run.clock == "hybrid" for run in runs) else _machine_missing(runs)
 
 
@@ -192,7 +199,7 @@ def _per_step(one: RunSignals) -> float | None:
 
 # long: one line for each field of the record
 def _of_run(scenario: Scenario, run: Run, attempts: AgentAttempts) -> RunSignals:
-    columns = {name: of for name, of in run.resources.values.items() if len(of) and not np.isnan(of).all()}
+    columns = _columns(run)
     agents, connections = pool_samples(run), connection_samples(run)
     growths = {name: growth_per_100((run,), name, NOT_SAMPLED) for name in _GROWING if name in columns}
     queue = columns.get("executor_queue")
@@ -202,7 +209,7 @@ def _of_run(scenario: Scenario, run: Run, attempts: AgentAttempts) -> RunSignals
         length_s=run.ended_s,
         stalls=run.stalls if "loop_lag_s" in columns else None,
         lag_max_s=_largest(columns.get("loop_lag_s")),
-        rest=run.rest,
+        rest=run.rest if run.generator.in_process else None,
         growths=growths,
         grown=_grown(run, columns),
         executor_queued_share=None if queue is None else float(np.nanmean(queue > 0)),
@@ -219,6 +226,13 @@ def _of_run(scenario: Scenario, run: Run, attempts: AgentAttempts) -> RunSignals
         oldest_s=_oldest_s(run, attempts),
         backlog=backlog_of(scenario.load, run),
     )
+
+
+def _columns(run: Run) -> Mapping[str, Floats]:
+    """What was sampled of the target's own process; nothing where that is another one."""
+    if not run.generator.in_process:
+        return {}
+    return {name: of for name, of in run.resources.values.items() if len(of) and not np.isnan(of).all()}
 
 
 def _grown(run: Run, columns: Mapping[str, Floats]) -> dict[str, float]:

@@ -129,6 +129,8 @@ def test_attempts_that_do_not_tell_their_end_show_no_waits() -> None:
     assert (retries.attempts, retries.steps, retries.retries) == (40, 20, 20)
     assert retries.share_together == 1.0
     assert retries.together is None
+    judged = {one.name: one for one in judge_signals(summarise(declared, [done]))}["retries_in_step"]
+    assert (judged.state, judged.text) == ("not_observable", rules.NO_ENDS)
 
 
 def test_the_window_and_what_was_expected_in_it() -> None:
