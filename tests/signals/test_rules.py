@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -316,6 +317,17 @@ def test_a_declared_line_makes_a_gate() -> None:
 def test_every_signal_names_a_key_that_can_be_declared() -> None:
     assert {rule.baseline for rule in rules.RULES} <= set(BASELINE_METRICS)
     assert len({rule.name for rule in rules.RULES}) == len(rules.RULES) == len(FAULTS)
+
+
+def test_the_document_has_every_signal_with_its_key_and_every_threshold() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "signals.md").read_text(encoding="utf-8")
+    rows = [line.split("|") for line in text.splitlines() if line.startswith("| ") and "`" in line]
+    faults = {row[2].strip(" `"): row[3] for row in rows if len(row) == 7 and row[2].strip(" `") in FAULTS}
+    assert list(faults) == list(FAULTS)
+    for rule in rules.RULES:
+        assert f"`{rule.baseline}`" in faults[rule.name]
+    measured = [row[1].strip(" `") for row in rows if row[1].strip(" `") in FAULTS]
+    assert measured == list(FAULTS), "each has its line of false alarms and power"
 
 
 # --------------------------------------------------------------------------- what the monitor sees
