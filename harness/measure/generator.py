@@ -5,10 +5,12 @@ Late: on the wall clock, the p99 of lag (started - due, without what a cap on wo
 
 Whose fault: the target runs in the same process, and while its code holds the event loop nothing can start; users of an
 orchestrator feel that too, and it belongs to the figures. So the time in which workflows were late (the union of their
-waits from due to started) is compared with what the harness's own code needed to start them: their number times the
-CPU time of one, measured with a target that does nothing right after a run that was late; and with the time that the
-loop's thread, ready to run, waited for a core. Where these two make up half of it, the generator was the limit, and the
-figures say more about it than about the target. Where the target is another process, all of it is the generator's.
+waits from due to started), without what the loop's thread waited for a core, is compared with what the target is seen
+to have done: CPU time of the loop's thread beyond what the harness's own code needs (measured with a target that does
+nothing, right after a run that was late), CPU time of other threads in that time, and calls that were seen holding the
+loop. Where these make up half of it, the target held the loop up, and the run is valid, with a doubt that says so.
+Otherwise the generator could not keep up, and the figures say more about it than about the target. Where the target is
+another process, all that happens on the loop is the generator's.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ from harness.measure import estimates
 from harness.measure.latency import carried_out
 from harness.measure.percentiles import nearest_rank
 from harness.measure.record import Floats, Run
+from harness.measure.stalls import Stall
 from harness.measure.summary import Estimate, GeneratorMetrics
+from harness.units import format_duration
 
 GENERATOR_LIMITED = "generator-limited"
 
@@ -34,7 +38,11 @@ _FEWEST = 20
 """Of fewer workflows, the p99 is one unlucky start."""
 _NOTICED_S = 1e-3
 """A selector wakes up to 1 ms late: no workflow is called late for less."""
-_OWN_SHARE = 0.5
+_HALF = 0.5
+_GENEROUS = 1.5
+"""A run of many workflows takes more for each than a short one of idle ones: lists grow, garbage is collected."""
+_OUR_FOLDERS = frozenset({"asyncio", "drive", "measure", "plan"})
+"""Of the places in a stall's stack: the event loop's and ours."""
 _WHAT_TO_DO = "lower the rate, spread it over several processes, or use --loop uvloop"
 _QUIET_MACHINE = "use a machine that does nothing else"
 _NONE_STARTED = "no workflow started"
@@ -78,27 +86,46 @@ def lateness(run: Run) -> Lateness | None:
 
 def generator_limited(run: Run) -> str | None:
     """Why a run says more about the load generator than about the target, and what to change; None: it does not."""
-    late, ours = lateness(run), run.generator
-    if late is None or late.spent_s <= 0:
+    late = lateness(run)
+    if late is None or late.spent_s <= 0 or (run.generator.in_process and _by_target(run, late)):
         return None
-    own = late.workflows * ours.start_cost_s / late.spent_s
-    starved = ours.starved_s / late.spent_s
-    shares = [share for share in (own, starved) if not math.isnan(share)]
-    if ours.in_process and sum(shares) < _OWN_SHARE:
-        return None
-    behind = f", and the load fell {100 * late.behind:.1f} % behind its schedule" if late.behind > _BEHIND else ""
-    if starved > own or (math.isnan(own) and starved >= _OWN_SHARE):
-        why = f"in that time the machine gave it no core for {ours.starved_s:.3g} s"
-        return _sentence(late, behind, why, f"{_QUIET_MACHINE}, or {_WHAT_TO_DO}")
-    why = (
-        f"starting one takes it {1e6 * ours.start_cost_s:.0f} us of CPU" if own >= _OWN_SHARE else "its client is slow"
-    )
-    return _sentence(late, behind, why, _WHAT_TO_DO)
-
-
-def _sentence(late: Lateness, behind: str, why: str, change: str) -> str:
-    lag = f"1 % of the workflows started {1e3 * late.lag_p99_s:.3g} ms or more after they were due"
+    ours = run.generator
+    starved_s = 0.0 if math.isnan(ours.starved_s) else ours.starved_s
+    own_s = late.workflows * ours.start_cost_s if ours.in_process else run.driver_cpu_s
+    if own_s >= starved_s and own_s >= _HALF * (late.spent_s - starved_s):
+        why, change = f"starting them took {format_duration(own_s)} of CPU", _WHAT_TO_DO
+    else:
+        why = f"other work on the machine kept it from a core (for {format_duration(starved_s)})"
+        change = f"{_QUIET_MACHINE}, or {_WHAT_TO_DO}"
+    behind = f", and the load fell {100 * late.behind:.3g} % behind its schedule" if late.behind > _BEHIND else ""
+    lag = f"1 % of the workflows started {format_duration(late.lag_p99_s)} or more after they were due"
     return f"{GENERATOR_LIMITED}: {lag}{behind}; {why}; {change}"
+
+
+def _by_target(run: Run, late: Lateness) -> bool:
+    """Whether the target is seen to have held the loop up for half of the time, waiting for a core apart."""
+    ours = run.generator
+    own_s = _GENEROUS * ours.start_cost_s * len(run.workflows)
+    on_loop_s = max(0.0, run.driver_cpu_s - own_s)
+    held_s = sum(stall.held_s * stall.times for stall in run.stalls if _is_foreign(stall))
+    seen_s = sum(spent for spent in (on_loop_s, held_s, _other_threads_s(run, late)) if not math.isnan(spent))
+    starved_s = 0.0 if math.isnan(ours.starved_s) else min(ours.starved_s, late.spent_s)
+    return seen_s >= _HALF * (late.spent_s - starved_s)
+
+
+def _is_foreign(stall: Stall) -> bool:
+    """Whether some call of a stall is of the target: thousands of starts in a row hold the loop up, too."""
+    return any(place.partition("(")[2].partition("/")[0] not in _OUR_FOLDERS for place in stall.stack)
+
+
+def _other_threads_s(run: Run, late: Lateness) -> float:
+    """CPU seconds of all threads but the loop's in the time that was late, as if it were spread evenly."""
+    series = run.resources
+    cores = series.values.get("cpu_cores")
+    if cores is None or not len(cores) or run.ended_s <= 0:
+        return 0.0
+    total_s = float(np.nanmean(cores)) * run.ended_s if not np.isnan(cores).all() else 0.0
+    return max(0.0, total_s - run.driver_cpu_s) * min(1.0, late.spent_s / run.ended_s)
 
 
 def loop_held_up(run: Run) -> str | None:
@@ -107,8 +134,8 @@ def loop_held_up(run: Run) -> str | None:
     if late is None or generator_limited(run) is not None:
         return None
     return (
-        f"the target held up the event loop: workflows started up to {1e3 * late.lag_p99_s:.3g} ms late (p99); "
-        "that is part of their latency"
+        f"1 % of the workflows started {format_duration(late.lag_p99_s)} or more after they were due, while the "
+        "target's own code held the event loop or the interpreter; that is part of their latency"
     )
 
 

@@ -94,7 +94,8 @@ def _curve(pieces: list[tuple[float, float, float]]) -> RateCurve:
     """From (length, rate at its begin, slope) of each piece."""
     lengths, rates, slopes = (np.array(column, dtype=np.float64) for column in zip(*pieces, strict=True))
     ends = np.add.accumulate(lengths)
-    amounts = np.add.accumulate((rates + slopes * lengths / 2.0) * lengths)
+    # rounded, so that an amount that is whole but for the last place of a float falls on the right side of a pause
+    amounts = np.round(np.add.accumulate((rates + slopes * lengths / 2.0) * lengths), 9)
     return RateCurve(
         begin_s=np.concatenate([[0.0], ends[:-1]]),
         rate_per_s=rates,
