@@ -70,7 +70,11 @@ def _asked(planned: Sequence[Planned]) -> set[Path]:
     for one in planned:
         if one.state == "differs":
             click.echo(one.diff)
-            if not click.confirm(f"{one.path}: replace it?", default=False):
+            try:
+                replace = click.confirm(f"{one.path}: replace it?", default=False)
+            except click.Abort:
+                raise KeyboardInterrupt from None  # which has an exit code of its own
+            if not replace:
                 kept.add(one.path)
     return kept
 

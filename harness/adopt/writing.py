@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from harness.errors import HarnessError
@@ -57,9 +58,8 @@ def _take_back(undo: list[tuple[Path, bytes | None]], parts: Mapping[Path, Path]
         else:
             path.write_bytes(before)
     for part in parts.values():
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # it may have a name that no file can have
+            part.unlink(missing_ok=True)
     for folder in reversed(folders):
-        try:
+        with suppress(OSError):  # somebody else has put something there meanwhile
             folder.rmdir()
-        except OSError:
-            continue  # somebody else has put something there meanwhile

@@ -21,7 +21,7 @@ PROJECT = (
     '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n[project]\nname = "theirs"\n'
 )
 PROJECT += 'version = "1"\n[tool.setuptools]\npy-modules = ["theirs"]\n'
-FLOW = {"target": "flow.py:handle", "file": "load.toml", "clock": "virtual"}
+FLOW = {"target": "flow.py:handle", "file": "load.toml", "clock": "virtual", "rounds": "1", "replications": "2"}
 
 
 @pytest.fixture

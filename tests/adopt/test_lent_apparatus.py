@@ -31,35 +31,6 @@ def write(folder: Path, files: dict[str, str]) -> None:
         (folder / name).write_text(text)
 
 
-def test_before_the_first_commit_of_it_both_sides_are_lent_the_working_tree_s(project: Path) -> None:
-    write(project, APPARATUS)
-    done = harness(project, "continuous", "HEAD~1", "HEAD")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "6 of 6 compared (6 unchanged)" in done.stdout
-    for side in ("base", "head"):
-        for name in ("load/scenarios.toml", "load/stub.py"):
-            lent = f"{side} has no {name}: it was measured with that of the working tree, which is not committed"
-            assert lent in done.stdout
-    # the command that does it again needs no settings, and names no folder that is gone by then
-    assert "again: harness continuous --file load/scenarios.toml --target load/stub.py:handle" in done.stdout
-
-
-def test_the_commit_that_brings_it_lends_it_to_its_parent(project: Path) -> None:
-    commit(project, APPARATUS)
-    done = harness(project, "continuous", "HEAD~1", "HEAD")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "base has no load/scenarios.toml: it was measured with head's" in done.stdout
-    assert "base has no load/stub.py: it was measured with head's" in done.stdout
-    assert "head has no" not in done.stdout
-
-
-def test_the_code_is_still_each_side_s_own(project: Path) -> None:
-    commit(project, APPARATUS | {"work.py": TARGET.format(seconds=0.02)})
-    done = harness(project, "continuous", "HEAD~1", "HEAD")
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "+100 %" in done.stdout
-
-
 def looked_up(folder: Path, *, same: bool = False) -> tuple[dict[str, str], tuple[str, ...]]:
     """What each side's file of scenarios and target file hold, and what was lent; without measuring anything."""
     repository = find_repository(folder)
@@ -69,6 +40,36 @@ def looked_up(folder: Path, *, same: bool = False) -> tuple[dict[str, str], tupl
         places = {side: (Path(str(scenarios.files[side])), checkouts[side].root / "load/stub.py") for side in checkouts}
         held = {f"{side} {p.name}": p.read_text() if p.exists() else "-" for side in places for p in places[side]}
     return held, (*scenarios.notes, *lent)
+
+
+def test_before_the_first_commit_of_it_both_sides_are_lent_the_working_tree_s(project: Path) -> None:
+    write(project, APPARATUS)
+    held, lent = looked_up(project)
+    assert set(held.values()) == {SCENARIOS, STUB}
+    assert lent == tuple(
+        f"{side} has no {name}: it was measured with that of the working tree, which is not committed"
+        for name in ("load/scenarios.toml", "load/stub.py")
+        for side in ("base", "head")
+    )
+
+
+def test_the_commit_that_brings_it_lends_it_to_its_parent(project: Path) -> None:
+    commit(project, APPARATUS)
+    held, lent = looked_up(project)
+    assert set(held.values()) == {SCENARIOS, STUB}
+    assert lent == tuple(
+        f"base has no {name}: it was measured with head's" for name in ("load/scenarios.toml", "load/stub.py")
+    )
+
+
+def test_the_code_is_still_each_side_s_own(project: Path) -> None:
+    commit(project, APPARATUS | {"work.py": TARGET.format(seconds=0.02)})
+    done = harness(project, "continuous", "HEAD~1", "HEAD", "--rounds", "1")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "+100 %" in done.stdout
+    assert "base has no load/stub.py: it was measured with head's" in done.stdout
+    # the command that does it again needs no settings, and names no folder that is gone by then
+    assert "again: harness continuous --file load/scenarios.toml --target load/stub.py:handle" in done.stdout
 
 
 def test_what_both_have_is_each_side_s_own(project: Path) -> None:
