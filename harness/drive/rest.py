@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import math
+import threading
 from typing import Any
 
 from harness.drive.clock import Clock
 from harness.drive.target import BUILTIN, Gauged
+from harness.drive.threads import Worker
 from harness.measure.processes import children, process_counts
 from harness.measure.rest import REST_S, SLOT_GAUGES, Rest, collect, kinds_of, live_tasks
 
@@ -76,7 +78,13 @@ class RestWatch:
 
     def _counts(self, tasks: set[asyncio.Task[Any]]) -> dict[str, float]:
         counts = {"tasks": float(len(tasks)), **self._slots()}
-        return counts | process_counts() if self._real else counts
+        if not self._real:
+            return counts
+        counts |= process_counts()
+        if "threads" in counts:
+            # the harness's own: they carry out plain functions and what is handed to the default executor, and stay
+            counts["threads"] -= sum(isinstance(thread, Worker) for thread in threading.enumerate())
+        return counts
 
     def _slots(self) -> dict[str, float]:
         if not isinstance(self._target, Gauged):

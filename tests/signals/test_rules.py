@@ -201,6 +201,16 @@ def test_tasks_left_are_counted_on_clocks_that_jump(clock: Any) -> None:
     assert [s.name for s in judge_signals(metrics) if s.state == "fired"] == ["tasks_left"]
 
 
+def test_the_threads_that_carry_out_plain_functions_are_not_the_targets() -> None:
+    done = run(scenario(ClosedLoad(12, workflows=60)), target=plain)
+    assert done.rest is not None
+    assert done.rest.left("threads") == 0
+
+
+def plain(_workflow: Any) -> None:
+    time.sleep(0.01)
+
+
 def test_what_ends_within_a_second_is_not_left() -> None:
     async def work(workflow: Any) -> None:
         asyncio.get_running_loop().create_task(asyncio.sleep(0.4 + 0.01 * workflow.number))
