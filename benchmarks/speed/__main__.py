@@ -6,7 +6,9 @@ import sys
 
 from benchmarks.speed.dispatch import dispatch_rows
 from benchmarks.speed.monitor import monitor_rows
+from benchmarks.speed.omission import omission_rows
 from benchmarks.speed.rows import Row, show
+from benchmarks.speed.schedule import schedule_rows
 from benchmarks.speed.startup import startup_rows
 from benchmarks.speed.suite import suite_rows
 
@@ -14,7 +16,7 @@ from benchmarks.speed.suite import suite_rows
 def main() -> int:
     """Measure, print, judge."""
     rows: list[Row] = []
-    for measure in (dispatch_rows, monitor_rows, startup_rows, suite_rows):
+    for measure in (dispatch_rows, schedule_rows, omission_rows, monitor_rows, startup_rows, suite_rows):
         for row in measure():
             rows.append(row)
             sys.stdout.write(show(row) + "\n")

@@ -3,7 +3,8 @@
 A target is any object with `async def run(workflow)`; raising means that the workflow failed. Three more methods are
 optional: `start()` and `stop()`, plain or async, called once each around a run, and `gauges()`, which returns the
 target's own figures (`queue_depth`, `agents_busy`, `pool_size`, `waiters`, or any other; docs/signals.md lists those
-that are understood) as a mapping from name to number.
+that are understood) as a mapping from name to number. An attribute `in_process = False` says that the work is done in
+another process, and that what runs here is a client.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ class Adapted:
         self._owner = owner
         self._clock = session.clock
         self._recorder = session.recorder
+        self.in_process: bool = getattr(owner, "in_process", True)
         self._threads: DaemonThreads | None = None
         if not _is(inspect.iscoroutinefunction, call):
             # the harness's own threads, as many as there can be workflows in flight: asyncio's default executor has
