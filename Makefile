@@ -30,7 +30,7 @@ workflows: $(DEV)
 	$(if $(ACTIONS),$(BIN)/check-jsonschema --builtin-schema vendor.github-actions $(ACTIONS))
 	$(BIN)/actionlint -shellcheck $(BIN)/shellcheck .github/workflows/*.yml
 	$(BIN)/zizmor --offline --quiet .github/workflows $(ACTIONS)
-	$(BIN)/shellcheck .ci/run
+	$(BIN)/shellcheck .ci/run $(wildcard .github/actions/*/*.sh)
 
 tests: $(DEV)
 	$(BIN)/python -m pytest tests/performance --load-clock wall --quiet
