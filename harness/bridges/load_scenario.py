@@ -12,11 +12,11 @@ from typing import Any, NoReturn
 import pytest
 
 from harness.assess import report_on
-from harness.bridges.pytest_options import LoadOptions, as_options
+from harness.bridges.pytest_options import LoadOptions, as_options, grace_s
 from harness.bridges.rounds import Benchmark, MakespanTimer, Rounds
 from harness.bridges.seeds import write_seeds
 from harness.drive.clock import ClockName
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UnitError
 from harness.execute import run
 from harness.judge.observed import rejections_seen
 from harness.measure.metrics import MultiAgentLoadMetrics, summarise
@@ -63,39 +63,36 @@ class LoadScenario:
         clock: ClockName | None = None,
         seeds: Sequence[int] | None = None,
         file: str | Path | None = None,
+        patch_time: bool | None = None,
+        job_grace_s: float | None = None,
     ) -> LoadResult:
         """Run `scenario` once per seed, each time on a fresh loop and clock, and write the report.
 
         `scenario` is a name (`test_` in front may be left out) or a `Scenario`. What is given here goes before the
         options of the session: `target` is a name, an async or plain function, or an object or class with `run`;
-        `file`, a TOML file of scenarios, is looked for beside the test. The test fails where a baseline line is
-        broken, the run is invalid, or anything asked for does not exist; what cannot be told is shown at the end of
-        the session.
+        `file`, a TOML file of scenarios, is looked for beside the test; `patch_time` and `job_grace_s` are those of
+        `harness.run`, for clocks that jump. The test fails where a baseline line is broken, the run is invalid, or
+        anything asked for does not exist; what cannot be told is shown at the end of the session.
         """
         self._refuse_misuse(scenario)
         __tracebackhide__ = True
         try:
-            return self._run(scenario, target, clock, seeds, file)
+            how = {
+                "target": self._options.target if target is None else target,
+                "clock": clock or self._options.clock,
+                **self._outside(patch_time, job_grace_s),
+            }
+            return self._run(self._chosen(scenario, file), seeds, how)
         except HarnessError as error:
             pytest.fail(as_options(str(error)), pytrace=False)
 
-    def _run(
-        self,
-        scenario: str | Scenario,
-        target: Any,
-        clock: ClockName | None,
-        seeds: Sequence[int] | None,
-        file: str | Path | None,
-    ) -> LoadResult:
+    def _run(self, chosen: Scenario, seeds: Sequence[int] | None, how: dict[str, Any]) -> LoadResult:
         __tracebackhide__ = True
         refuse_folder(self._options.report_dir)
-        chosen = self._chosen(scenario, file)
-        under_load = self._options.target if target is None else target
-        on = clock or self._options.clock
-        notes = self._notes(on)
+        notes = self._notes(how["clock"])
 
         def replicate(seed: int) -> Run:
-            done = run(chosen, target=under_load, clock=on, seed=seed, take_stop_signals=True)
+            done = run(chosen, seed=seed, take_stop_signals=True, **how)
             return replace(done, doubts=(*done.doubts, *notes))
 
         rounds = Rounds(replicate, self._options.seeds if seeds is None else tuple(seeds), self._timer)
@@ -147,6 +144,20 @@ class LoadScenario:
             return scenario
         path = self._options.file if file is None else self._node.path.parent / file
         return find_scenario(load_scenarios(path), scenario)
+
+    def _outside(self, patch_time: bool | None, job_grace_s: float | None) -> dict[str, Any]:
+        """How the clock deals with what goes on outside the loop, as `harness.run` takes it."""
+        __tracebackhide__ = True
+        if patch_time is not None and not isinstance(patch_time, bool):
+            _refuse(f"load_scenario: patch_time: expected True or False, found {patch_time!r}")
+        outside: dict[str, Any] = {"patch_time": self._options.patch_time if patch_time is None else patch_time}
+        grace = self._options.job_grace_s if job_grace_s is None else job_grace_s
+        if grace is not None:
+            try:
+                outside["job_grace_s"] = grace_s(grace)
+            except UnitError as error:
+                _refuse(f"load_scenario: job_grace_s: {error}")
+        return outside
 
     def _notes(self, clock: ClockName) -> Iterable[str]:
         beside_others = hasattr(self._node.config, "workerinput")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import pytest
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from harness.drive.clock import ClockName
 
 _Value = TypeVar("_Value")
+
+_GRACES_S = (0.01, 86_400.0)
+_YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 _OF_PROJECT = {"target", "clock", "file", "report_dir"}
 """What is taken from the project's settings where neither an option nor the ini file says it."""
@@ -35,6 +38,14 @@ _HELP = {
         "wall (default: really waits), virtual (jumps; exact, and the same on every machine) or hybrid (jumps, but "
         "counts what the target itself takes).",
     ),
+    "patch-time": (
+        "",
+        "On virtual and hybrid: give the target's own time.sleep, time.monotonic and their like the run's clock.",
+    ),
+    "job-grace": (
+        "SECONDS",
+        "On virtual: the real time for which one thread, child process or peer may hold the clock (default 10).",
+    ),
     "seed": ("N", "Seed of the first replication (default 0); replication k has seed N + k."),
     "seeds": ("LIST", "The seeds themselves, such as 0-9 or 3,7,20-29: one replication each. Instead of --load-seed."),
     "rounds": ("N", "Replications of each scenario (default 1). One replication is one round of pytest-benchmark."),
@@ -49,13 +60,18 @@ _HELP = {
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
-    """The settings of one session, as a test that says nothing else gets them. `report_dir` is absolute."""
+    """The settings of one session, as a test that says nothing else gets them.
+
+    `report_dir` is absolute; `job_grace_s` None leaves the grace of outside work to the run.
+    """
 
     target: str
     clock: ClockName
     seeds: tuple[int, ...]
     report_dir: Path
     file: Path | None
+    patch_time: bool = False
+    job_grace_s: float | None = None
 
 
 class Setting(NamedTuple):
@@ -79,7 +95,8 @@ def add_options(parser: pytest.Parser) -> None:
     """Declare every option and its ini twin (`--load-report-dir` and `load_report_dir`)."""
     group = parser.getgroup("load", "load scenarios (agent-load-harness)")
     for name, (metavar, text) in _HELP.items():
-        group.addoption(f"--load-{name}", dest=_key(name), metavar=metavar, default=None, help=text)
+        takes: dict[str, Any] = {"metavar": metavar} if metavar else {"action": "store_const", "const": _YES[0]}
+        group.addoption(f"--load-{name}", dest=_key(name), default=None, help=text, **takes)
         parser.addini(_key(name), f"Same as --load-{name}.", type="string", default="")
 
 
@@ -92,6 +109,8 @@ def read_options(config: pytest.Config) -> LoadOptions:
         seeds=_seeds(settings),
         report_dir=settings.value("report-dir", _folder, _default_folder(config)),
         file=settings.value("file", _file, None),
+        patch_time=settings.value("patch-time", _yes_or_no, False),
+        job_grace_s=settings.value("job-grace", _grace, None),
     )
     if settings.mistakes:
         raise pytest.UsageError("\n".join(settings.mistakes))
@@ -112,7 +131,7 @@ def check_in_full(options: LoadOptions) -> None:
 
 def as_options(text: str) -> str:
     """`text`, which speaks of the options of `harness run`, with the names that they have here."""
-    return re.sub(r"--(target|clock|seed|report-dir)\b", r"--load-\1", text)
+    return re.sub(r"--(target|clock|seed|report-dir|patch-time|job-grace)\b", r"--load-\1", text)
 
 
 # --------------------------------------------------------------------------- where settings come from
@@ -199,6 +218,34 @@ def _clock(setting: Setting) -> ClockName:
         if setting.text == name:
             return name  # type: ignore[return-value]  # CLOCKS holds the values of ClockName
     raise UnitError(repr(setting.text), f"one of {', '.join(CLOCKS)}")
+
+
+def _yes_or_no(setting: Setting) -> bool:
+    text = setting.text.strip().lower()
+    if text not in (*_YES, *_NO):
+        raise UnitError(repr(setting.text), "true or false")
+    return text in _YES
+
+
+def _grace(setting: Setting) -> float:
+    text = setting.text.strip()
+    try:
+        return grace_s(float(text) if text.isascii() and "_" not in text else text)
+    except ValueError:
+        raise grace_refused(repr(setting.text)) from None
+
+
+def grace_s(value: object) -> float:
+    """`value` as a grace in seconds; raises `UnitError` for anything that is not a number in range."""
+    least_s, most_s = _GRACES_S
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not least_s <= value <= most_s:
+        raise grace_refused(repr(value))
+    return float(value)
+
+
+def grace_refused(found: str) -> UnitError:
+    """What to say where a grace is none."""
+    return UnitError(found, "a number of seconds from {:g} to {:.0f}".format(*_GRACES_S))
 
 
 def _whole(low: int, high: int) -> Callable[[Setting], int]:

@@ -56,6 +56,8 @@ def test_the_summary_has_one_line_per_scenario_and_is_quiet_when_pytest_is(proje
         ('load_scenario("quick", clock="sundial")', "*one of wall, virtual*found 'sundial'*"),
         ('load_scenario("quick", seeds=[-1])', "*a whole number from 0*found -1*"),
         ('load_scenario("quick", file="no.toml")', "*no.toml*no such file*"),
+        ('load_scenario("quick", job_grace_s=0)', "job_grace_s: expected a number of seconds from 0.01*found 0"),
+        ('load_scenario("quick", patch_time="yes")', "patch_time: expected True or False, found 'yes'"),
     ],
 )
 def test_what_cannot_be_run_is_refused_in_words(project: pytest.Pytester, body: str, words: str) -> None:
@@ -120,6 +122,9 @@ def test_a_scenario_may_be_built_in_the_test(project: pytest.Pytester) -> None:
         ("seeds", "0-99999", "expected at most 10000 seeds*"),
         ("file", "nowhere.toml", "expected a TOML file of scenarios, found nothing at *nowhere.toml"),
         ("report-dir", "test_load.py", "expected a folder*found the file test_load.py"),
+        ("job-grace", "0", "expected a number of seconds from 0.01 to 86400, found 0.0"),
+        ("job-grace", "nan", "expected a number of seconds from 0.01 to 86400, found nan"),
+        ("job-grace", "5s", "expected a number of seconds from 0.01 to 86400, found '5s'"),
     ],
 )
 @pytest.mark.parametrize("twin", [False, True])
@@ -132,6 +137,54 @@ def test_a_bad_value_is_a_usage_error(
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([f"ERROR: {f'ini option {key}' if twin else f'--load-{option}'}: {words}"])
     result.stderr.no_fnmatch_line("*Traceback*")
+
+
+def test_a_yes_or_no_in_the_ini_file_is_one_of_both(project: pytest.Pytester) -> None:
+    result = session(project, "-o", "load_patch_time=perhaps")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: ini option load_patch_time: expected true or false, found 'perhaps'"])
+
+
+READER = (
+    "    import time\n"
+    "    async def target(workflow):\n"
+    "        before = time.monotonic()\n"
+    "        time.sleep(5)\n"
+    "        assert time.monotonic() - before > 4\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "call"),
+    [
+        (("--load-patch-time",), ""),
+        (("-o", "load_patch_time=yes"), ""),
+        (("-o", "load_patch_time=no"), ", patch_time=True"),
+    ],
+)
+def test_time_is_patched_where_it_is_asked_for(project: pytest.Pytester, arguments: tuple[str, ...], call: str) -> None:
+    write_test(
+        project,
+        f'pass\n{READER}    r = load_scenario("quick", target=target, clock="virtual"{call})\n'
+        "    assert r.runs[0].ended_s >= 20 and r.runs[0].real_s < 5",
+    )
+    session(project, *arguments).assert_outcomes(passed=1)
+
+
+THREAD = "    import asyncio, time\n    async def target(workflow):\n        await asyncio.to_thread(time.sleep, 1.5)\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "call"), [(("--load-job-grace", "0.6"), ""), (("--load-job-grace", "60"), ", job_grace_s=0.6")]
+)
+def test_the_grace_of_outside_work_is_as_asked_for(
+    project: pytest.Pytester, arguments: tuple[str, ...], call: str
+) -> None:
+    write_test(project, f'pass\n{THREAD}    load_scenario("quick", target=target, clock="virtual"{call})')
+    result = session(project, *arguments)
+    result.assert_outcomes(failed=1)
+    read = read_report(reports(project)[0]).document
+    assert any("for 0.6 s of real time, the grace" in doubt for doubt in read["doubts"]), read["doubts"]
 
 
 def test_values_that_contradict_each_other_are_usage_errors(project: pytest.Pytester) -> None:
@@ -180,4 +233,6 @@ def test_options_are_listed_with_their_ini_twins(project: pytest.Pytester) -> No
     text = session(project, "--help").stdout.str()
     for name in ("target", "clock", "seed", "seeds", "rounds", "report-dir", "file"):
         assert f"--load-{name}=" in text
+    for name in ("target", "clock", "seed", "seeds", "rounds", "report-dir", "file", "patch-time", "job-grace"):
+        assert f"--load-{name}" in text
         assert f"load_{name.replace('-', '_')} (string)" in text
