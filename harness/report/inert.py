@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from functools import lru_cache
 
 from harness.report.markdown import prose
 from harness.report.text import visible
@@ -31,6 +32,7 @@ def _in_pieces(digits: re.Match[str]) -> str:
     return _CUT.join(digits[0][at : at + _UNLINKED] for at in range(0, len(digits[0]), _UNLINKED))
 
 
+@lru_cache(maxsize=1024)
 def command(text: str) -> str | None:
     """A command line of ours, every word of it quoted for a shell; None where it is none.
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from harness.bridges.series import Past, Series
-from harness.judge.history import find_steps
+from harness.judge.history import History, find_steps
+from harness.judge.statistics.records import Direction
 
 
 def commits(count: int) -> list[str]:
     return [f"{k:040x}" for k in range(1, count + 1)]
 
 
+@cache
+def _found(values: tuple[float | None, ...], direction: Direction) -> History:
+    return find_steps(values, commits(len(values)), direction=direction)
+
+
 def series(name: str, values: list[float | None], **more: object) -> Series:
     """One metric, lower is better unless told otherwise."""
-    direction = str(more.pop("direction", "lower"))
+    direction: Direction = "higher" if more.pop("direction", "lower") == "higher" else "lower"
     names = commits(len(values))
     return Series(
         name=str(more.pop("shown", name)),
@@ -22,7 +30,7 @@ def series(name: str, values: list[float | None], **more: object) -> Series:
         direction=direction,
         commits=tuple(names),
         values=tuple(values),
-        history=find_steps(values, names, direction=direction),  # type: ignore[arg-type]  # a direction's name
+        history=_found(tuple(values), direction),
     )
 
 

@@ -204,13 +204,13 @@ def test_nothing_of_a_name_acts_in_the_issue(github: FakeGitHub, text: str) -> N
 
 
 def test_more_than_fit_are_counted() -> None:
-    found = past(*(series(f"scenario_{k:04}{'x' * 90}.p50", WORSE) for k in range(400)))
+    found = past(*(series(f"scenario_{k:04}{'x' * 90}.p50", WORSE) for k in range(300)))
     alerts = standing(found, ()).alerts
     body = alert_body(alerts, (), Places(key="k", source="reports", repository_url="https://github.example/a/b"))
     assert length(body) <= LIMIT
     told = re.search(r"limit: (\d+) metrics", body)
     assert told
-    assert int(told[1]) == 400 - body.count("\n| `")
+    assert int(told[1]) == 300 - body.count("\n| `")
     assert len((revealed(body, "alert", "k") or {})["alerts"]) == 150
 
 

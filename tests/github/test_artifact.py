@@ -115,12 +115,12 @@ DOCUMENTS: dict[str, tuple[Callable[[], bytes], str]] = {
     "ten thousand digits": (lambda: packed(GOOD.replace('"seed": 0', '"seed": ' + "9" * 10_000)), "expected"),
     "four hundred digits": (lambda: of_metric(effect=10**400), "expected whole numbers up to"),
     "a key twice": (lambda: packed(GOOD.replace('"seed": 0', '"seed": 0, "seed": 1')), "the key 'seed' twice"),
-    "half a million keys, one twice": (
-        lambda: packed("{" + ",".join(f'"{k}":1' for k in range(500_000)) + ',"499999":1}'),
-        "the key '499999' twice",
+    "very many keys, one twice": (
+        lambda: packed("{" + ",".join(f'"{k}":1' for k in range(150_000)) + ',"149999":1}'),
+        "the key '149999' twice",
     ),
-    "half a million keys": (
-        lambda: packed("{" + ",".join(f'"{k}":1' for k in range(500_000)) + "}"),
+    "very many keys": (
+        lambda: packed("{" + ",".join(f'"{k}":1' for k in range(150_000)) + "}"),
         "keys in an object",
     ),
     "keys of counts": (
@@ -180,8 +180,8 @@ def test_a_hostile_artifact_is_refused(name: str, tmp_path: Path, monkeypatch: p
 
 
 def test_a_large_honest_artifact_is_read() -> None:
-    rows = [metric(f"scenario_{k}.p50", "unchanged") for k in range(2000)]
-    assert len(comparison_in(packed(comparison(rows)), "artifact")["metrics"]) == 2000
+    rows = [metric(f"scenario_{k}.p50", "unchanged") for k in range(800)]
+    assert len(comparison_in(packed(comparison(rows)), "artifact")["metrics"]) == 800
 
 
 def test_the_most_that_is_allowed_takes_no_long_time() -> None:

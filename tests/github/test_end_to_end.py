@@ -20,7 +20,12 @@ pytestmark = pytest.mark.slow
 PULL = 7
 
 
-def measured(folder: Path, source: Path, head: str, **options: str) -> Job:
+INSTALLED = frozenset({"Install"})
+
+
+def measured(
+    folder: Path, source: Path, head: str, options: str = toy.OPTIONS, already: frozenset[str] = frozenset()
+) -> Job:
     """benchmark-pr.yml on the head of a pull request against main."""
     pull = {"number": PULL, "head": {"sha": head}, "base": {"ref": "main"}}
     job = Job(
@@ -29,7 +34,8 @@ def measured(folder: Path, source: Path, head: str, **options: str) -> Job:
         folder=folder,
         context={"github": {"event": {"pull_request": pull}, "sha": head}},
         source=source,
-        overrides={"BENCHMARK_OPTIONS": options.get("options", toy.OPTIONS)},
+        overrides={"BENCHMARK_OPTIONS": options},
+        already=already,
     )
     return job.run()
 
@@ -37,6 +43,7 @@ def measured(folder: Path, source: Path, head: str, **options: str) -> Job:
 def commented(folder: Path, source: Path, github: FakeGitHub, run: int, head: str, **fields: Any) -> Job:
     """benchmark-comment.yml, set off by the end of `run`."""
     folder.mkdir()
+    already = fields.pop("already", frozenset())
     path = event(folder / "event.json", run, head, **fields)
     context = {"event": json.loads(path.read_text()), "token": TOKEN, "sha": "0" * 40}
     environment = github.environment(GITHUB_EVENT_PATH=str(path))
@@ -48,6 +55,7 @@ def commented(folder: Path, source: Path, github: FakeGitHub, run: int, head: st
         context={"github": context},
         source=source,
         environment=environment,
+        already=already,
     )
     return job.run()
 
@@ -75,11 +83,11 @@ def test_a_slower_commit_is_commented_on_and_its_mend_resolves_the_comment(githu
     assert again in comment["body"]
     number = comment["id"]
 
-    second = measured(tmp_path / "second", source, mended)
+    second = measured(tmp_path / "second", source, mended, already=INSTALLED)
     assert second.succeeded, second.log
     github.pulls[0]["head"]["sha"] = mended
     github.add_artifact(2, second.uploads["harness-comparison"])
-    shown = commented(tmp_path / "shown-again", source, github, 2, mended, conclusion="success")
+    shown = commented(tmp_path / "shown-again", source, github, 2, mended, conclusion="success", already=INSTALLED)
     assert shown.succeeded, shown.log
     (comment,) = github.ours(PULL)
     assert comment["id"] == number
@@ -92,12 +100,12 @@ def test_what_cannot_be_measured_leaves_no_artifact_and_fails_the_check(github: 
     source = toy.made(tmp_path / "repository")
     git(source, "checkout", "-q", "-b", "topic")
     head = toy.paced(source, 0.01)
-    job = measured(tmp_path / "job", source, head, options="--clock virtual --target nowhere.py:handle")
+    job = measured(tmp_path / "job", source, head, "--clock virtual --target nowhere.py:handle", INSTALLED)
     assert job.outputs["measure"] == {"code": "2"}
     assert [step.outcome for step in job.steps[-3:]] == ["skipped", "skipped", "failure"]
     assert job.uploads == {}
     github.add_pull(PULL, head)
-    shown = commented(tmp_path / "shown", source, github, 1, head)
+    shown = commented(tmp_path / "shown", source, github, 1, head, already=INSTALLED)
     assert not shown.succeeded
     assert "run 1 has no artifact harness-comparison" in shown.log
     assert github.comments == {}

@@ -51,8 +51,12 @@ def further(folder: Path, number: int) -> str:
         del os.environ["GIT_COMMITTER_DATE"]
 
 
-def job(folder: Path, name: str, source: Path, github: FakeGitHub, server: Path) -> Job:
-    """One job of benchmark-main.yml, set off by the newest commit."""
+INSTALLED = frozenset({"Install"})
+
+
+def job(folder: Path, name: str, github: FakeGitHub, server: Path, already: frozenset[str]) -> Job:
+    """One job of benchmark-main.yml, set off by the newest commit of the repository on `server`."""
+    source = server / REPOSITORY
     given = github.environment(GITHUB_SHA=git(source, "rev-parse", "HEAD"), GITHUB_SERVER_URL=f"file://{server}")
     del given["GITHUB_TOKEN"]  # it is there only where a step's env names it
     return Job(
@@ -63,6 +67,7 @@ def job(folder: Path, name: str, source: Path, github: FakeGitHub, server: Path)
         source=source,
         environment=given,
         overrides={"MOST_COMMITS": "1"},
+        already=already,
     ).run()
 
 
@@ -97,7 +102,7 @@ def results(remote: Path) -> list[str]:
 def test_main_is_measured_kept_published_and_alerted(
     github: FakeGitHub, place: Path, remote: Path, tmp_path: Path
 ) -> None:
-    first = job(tmp_path / "first", "measure", remote, github, place)
+    first = job(tmp_path / "first", "measure", github, place, frozenset())
     assert first.succeeded, first.log
     assert "to measure: 1" in first.log
     head = git(remote, "rev-parse", "main")
@@ -112,12 +117,12 @@ def test_main_is_measured_kept_published_and_alerted(
         assert TOKEN not in git(remote, "log", "-p", branch)
     assert TOKEN not in first.log
 
-    short = job(tmp_path / "short", "alert", remote, github, place)
+    short = job(tmp_path / "short", "alert", github, place, frozenset())
     assert short.succeeded, short.log
     assert "too few commits to tell" in short.log
     assert github.issues == []
 
-    again = job(tmp_path / "again", "measure", remote, github, place)
+    again = job(tmp_path / "again", "measure", github, place, INSTALLED)
     assert again.succeeded, again.log
     assert "to measure: 0" in again.log
     assert "nothing new for benchmark-history" in again.log
@@ -134,7 +139,7 @@ def _issue_follows(github: FakeGitHub, place: Path, remote: Path, tmp_path: Path
 
     def after(label: str, *factors: float) -> str:
         _keep(place, remote, {kept: original}, dict(zip(names, factors, strict=False)))
-        done = job(tmp_path / label, "alert", remote, github, place)
+        done = job(tmp_path / label, "alert", github, place, INSTALLED)
         assert done.succeeded, done.log
         return done.log
 

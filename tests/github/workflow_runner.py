@@ -65,6 +65,8 @@ class Job:
     environment: dict[str, str] = field(default_factory=dict)
     overrides: dict[str, str] = field(default_factory=dict)
     """Values of the workflow's own top-level `env`, as who adopts it would write them."""
+    already: frozenset[str] = frozenset()
+    """Names of steps that an earlier job of the same test has run, and that would take the time again."""
     uploads: dict[str, bytes] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     outputs: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -107,6 +109,8 @@ class Job:
         always = re.search(r"\b(always|cancelled|failure)\(\)", str(condition))
         if not (always or self.succeeded) or not self._holds(condition):
             return Step(name, "skipped")
+        if name in self.already:
+            return Step(name, "success", "as before")
         if "uses" in step:
             action = ACTIONS.get(step["uses"].partition("@")[0])
             if action is None:
