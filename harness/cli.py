@@ -74,6 +74,7 @@ def main() -> None:
     harness report reports/*.json                      show reports again
     harness compare base/ head/                        did it get worse?
     harness continuous main HEAD --target flow.py:run  measure two commits against each other
+    harness init                                       load tests for the repository you are in
     harness fake-llm --first-token "200 ms"            a model provider to load against
 
     \b
