@@ -89,7 +89,7 @@ def provider_mistakes(provider: Provider) -> Iterator[Mistake]:
     yield from count("seed", provider.seed, 0, 2**63 - 1)
     latency, capacity = provider.latency, provider.capacity
     yield from distribution_mistakes("latency.first_token", latency.first_token)
-    yield from distribution_mistakes("latency.per_token", latency.per_token)
+    yield from distribution_mistakes("latency.time_per_token", latency.per_token)
     yield from distribution_mistakes("latency.output_tokens", latency.output_tokens)
     if capacity.concurrent is not None:
         yield from count("capacity.concurrent", capacity.concurrent, 1, 10**6)

