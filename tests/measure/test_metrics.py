@@ -145,6 +145,7 @@ def test_no_loop_per_workflow() -> None:
         type=np.zeros(count, int),
         error=np.full(count, -1),
         batch=np.zeros(count, int),
+        held_s=np.zeros(count),
     )
     zero = np.zeros(3 * count, int)
     tries = dataclasses.replace(
