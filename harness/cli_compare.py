@@ -72,12 +72,15 @@ def compare(
     harness compare old.json new.json                  two files, also of pytest-benchmark
     harness compare 0001 0002                          two runs in .benchmarks
     harness compare asv:.asv/results@1a2b3c4 asv:.asv/results@5d6e7f8
+    harness compare reports/rounds-*/base reports/rounds-*/head     what continuous measured, judged as it did
 
     \b
     Exit codes: 0 all compared and nothing regressed, 1 regression, 2 bad input,
     3 something is missing, incomparable or inconclusive, or nothing was compared.
     """
     from harness.bridges.asking import given_circumstances  # noqa: PLC0415 - every command imports only what it needs
+    from harness.bridges.continuous import rules_for  # noqa: PLC0415
+    from harness.bridges.kept_rounds import kept_rounds  # noqa: PLC0415
     from harness.bridges.series import session_noise  # noqa: PLC0415
     from harness.bridges.sides import read_sides  # noqa: PLC0415
     from harness.bridges.waiver_file import read_waivers  # noqa: PLC0415
@@ -86,7 +89,16 @@ def compare(
     waivers = read_waivers(waiver_file)
     now = datetime.now(UTC)
     noise = session_noise(past) if past else None
-    found = judge(*read_sides(base, head), waivers=waivers, today=now.date(), session_noise=noise)
+    kept = kept_rounds(base, head)
+    found = judge(
+        *read_sides(base, head),
+        rules=None if kept is None else rules_for(kept.looks),
+        seed=None if kept is None else kept.seed,
+        interleaved=kept is not None,
+        waivers=waivers,
+        today=now.date(),
+        session_noise=noise,
+    )
     circumstances = given_circumstances(_words(), now, allow_inconclusive)
     sys.exit(_finish(found, circumstances, form, report_dir))
 
@@ -129,7 +141,7 @@ def compare(
     default=Path("reports"),
     show_default=True,
     metavar="DIR",
-    help="Where the comparison is written, as JSON; nothing there is overwritten.",
+    help="Where the comparison and each round's reports are written; nothing there is overwritten.",
 )
 @JSON
 @MARKDOWN
@@ -169,7 +181,7 @@ def continuous(
     refuse_folder(report_dir)
     now = datetime.now(UTC)
     with watcher(effort, quiet) as watching:
-        outcome = measure(request, effort, waivers=waivers, today=now.date(), watcher=watching)
+        outcome = measure(request, effort, waivers=waivers, now=now, watcher=watching, report_dir=report_dir)
     circumstances = circumstances_of(outcome, _words(), now, allow_inconclusive)
     code = _finish(outcome.comparison, circumstances, form, report_dir)
     sys.exit(STOPPED.get(outcome.stopped or "", code))

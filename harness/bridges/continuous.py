@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import harness
 from harness.bridges.apparatus import ScenarioFiles, lend_target, scenario_files
 from harness.bridges.checkout import Checkout, Repository, checked_out, find_repository, is_dirty
 from harness.bridges.environments import Interpreter, built_interpreter, present_interpreter
+from harness.bridges.kept_rounds import Keeper
 from harness.bridges.rounds_of_commits import Load, Rounds, StoppedError
 from harness.drive.clock import real_now_s
 from harness.drive.interrupts import Interrupts
@@ -93,12 +95,19 @@ class Outcome:
 
 
 def continuous(
-    request: Request, effort: Effort, *, waivers: Sequence[Waiver], today: date, watcher: Watcher
+    request: Request,
+    effort: Effort,
+    *,
+    waivers: Sequence[Waiver],
+    now: datetime,
+    watcher: Watcher,
+    report_dir: Path | None = None,
 ) -> Outcome:
-    """Check both commits out, measure them interleaved, judge them. Nothing of it is left behind.
+    """Check both commits out, measure them interleaved, judge them. Only the reports are kept, below `report_dir`.
 
-    The first Ctrl-C or SIGTERM ends the measuring, and what was measured is judged. Raises `HarnessError` for a commit,
-    file or target that does not exist, and where both sides would measure the same code.
+    The first Ctrl-C or SIGTERM ends the measuring, and what was measured is judged; `now` is what waivers expire
+    against. Raises `HarnessError` for a commit, file or target that does not exist, and where both sides would measure
+    the same code.
     """
     # long: one step after the other, within what must be undone whatever happens
     asked: list[str] = []
@@ -119,10 +128,27 @@ def continuous(
             folder=folder,
             advanced=watcher.advanced,
             asked=asked,
+            keeper=Keeper(report_dir, _facts(request, effort, checkouts), now) if report_dir else None,
         )
         watcher.says(f"{checkouts['base']}, {checkouts['head']}, seed {request.seed}")
-        outcome = measure_and_judge(rounds, effort, waivers=waivers, today=today, looked=watcher.looked)
-        return replace(outcome, notes=(*_notes(repository, checkouts), *lent))
+        try:
+            outcome = measure_and_judge(rounds, effort, waivers=waivers, today=now.date(), looked=watcher.looked)
+        finally:
+            if rounds.keeper is not None and rounds.keeper.folder is not None:
+                watcher.says(f"every round's reports: {rounds.keeper.folder}")
+        return replace(outcome, notes=(*_notes(repository, checkouts), *lent, *_measured_again(rounds.repeated)))
+
+
+def _measured_again(sides: Sequence[str]) -> Iterator[str]:
+    if sides:
+        told = ", ".join(f"{count} of {side}" for side, count in Counter(sides).items())
+        yield f"rounds measured again because a run was invalid: {told}"
+
+
+def _facts(request: Request, effort: Effort, checkouts: Mapping[str, Checkout]) -> dict[str, Any]:
+    """What the verdict depends on beside the reports, and whose they are."""
+    commits = {side: checkout.commit for side, checkout in checkouts.items()}
+    return {"looks": len(effort.looks), "seed": request.seed, "clock": request.clock, **commits}
 
 
 def _notes(repository: Repository, checkouts: Mapping[str, Checkout]) -> Iterator[str]:

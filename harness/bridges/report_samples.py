@@ -39,6 +39,14 @@ FIGURES = (
 )
 _FACTS = ("platform", "architecture", "processor", "cpu_count", "cpu_usable", "python", "python_implementation")
 _GIB = 2**30
+_ARENA_B = 2.0**20
+"""Python takes memory from the system in pieces of this size: less is luck of where the last one began."""
+_TICK_S = 0.01
+"""A tick of the kernel's clock: CPU time of a run is known to about that."""
+_TAILS = {"latency_p95": 20, "latency_p99": 100}
+"""Workflows from which the quantile is more than the slowest of them."""
+_ASKED = {"memory_over_start": "memory", "driver_cpu_per_workflow": "cpu"}
+"""How the baseline's metrics begin that say that somebody cares."""
 
 
 def report_metrics(report: Report) -> list[Measured]:
@@ -88,8 +96,38 @@ def _measured(report: Report, figure: _Figure) -> Measured | None:
             machine=machine_facts(document["machine"]),
         ),
         unfit=_unfit(report, lost, figure),
+        invalid=not report.valid,
+        resolution=_resolution(document, figure),
+        advisory=_advisory(report, figure),
         command=run_command(report.scenario, report.target, report.clock, seeds),
     )
+
+
+def _resolution(document: Mapping[str, Any], figure: _Figure) -> float:
+    """What the figure cannot tell apart, in its unit."""
+    if figure.kind == "memory":
+        return _ARENA_B
+    if figure.metric == "driver_cpu_per_workflow":
+        return _TICK_S / max(_fewest(document), 1)
+    return 0.0
+
+
+def _fewest(document: Mapping[str, Any]) -> int:
+    return min(int(one["offered"]) for one in document["replications"])
+
+
+def _advisory(report: Report, figure: _Figure) -> str:
+    """Why no gate waits for the figure where it cannot be settled: the load cannot tell it, or nobody asked for it."""
+    document = report.document
+    if figure.metric in _TAILS:
+        fewest, needed = _fewest(document), _TAILS[figure.metric]
+        few = f"of {fewest} workflows it leans on the slowest one; {needed} are needed for more"
+        return few if fewest < needed else ""
+    asked = _ASKED.get(figure.metric)
+    lines = document["baseline"]["lines"]
+    if asked is None or any(line["metric"].startswith(asked) for line in lines):
+        return ""
+    return f"no line of the scenario's baseline is about {asked}"
 
 
 def _unfit(report: Report, lost: int, figure: _Figure) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from harness.bridges import measure_round
 from harness.bridges.checkout import Checkout, Repository, clean_environment
 from harness.bridges.environments import Interpreter
+from harness.bridges.kept_rounds import Keeper
 from harness.bridges.sides import read_runs
 from harness.errors import ExitCode, HarnessError, RunInvalidError, TargetError
 from harness.judge.metrics_form import Measured
@@ -66,19 +67,37 @@ class Rounds:
     """Told how many processes have ended."""
     asked: Sequence[str]
     """Filled by a signal with why to stop."""
+    keeper: Keeper | None = None
+    """Keeps each round's reports, also those of a round that a signal ends; None: they are gone with the checkouts."""
     measured: dict[str, list[Measured]] = field(default_factory=lambda: {side: [] for side in SIDES})
     absent: dict[str, list[str]] = field(default_factory=lambda: {side: [] for side in SIDES})
+    repeated: list[str] = field(default_factory=list)
+    """For each round that was measured again, the side or sides whose run was invalid."""
     done: int = 0
 
     def run(self, count: int) -> None:
-        """Run rounds until there are `count`. Raises `StoppedError`, and what a side refuses, named by its side."""
+        """Run rounds until there are `count`. Raises `StoppedError`, and what a side refuses, named by its side.
+
+        A round in which a side's run was invalid (the machine gave the load no core) is measured again as a whole, so
+        that neither side is favoured; but no more than one round in four, at least 2: beyond that it is no accident,
+        and the metrics become incomparable.
+        """
         while self.done < count:
             found: dict[str, list[Measured]] = {}
             for place, side in enumerate(self.order(self.done)):
                 found[side] = self._one(side)
                 self.advanced(2 * self.done + place + 1)
+            invalid = [side for side in SIDES if any(one.invalid for one in found[side])]
+            again = bool(invalid) and self.load.clock != "virtual" and len(self.repeated) < max(count // 4, 2)
+            if again:
+                self.repeated.append(" and ".join(invalid))
+                if self.keeper is not None:
+                    self.keeper.set_aside(self.done)
+                continue
             for side in SIDES:
                 self.measured[side] += found[side]
+            if self.keeper is not None:
+                self.keeper.completed(self.done)
             self.done += 1
 
     def order(self, number: int) -> tuple[str, ...]:
@@ -87,15 +106,24 @@ class Rounds:
         return SIDES if first else SIDES[::-1]
 
     def _one(self, side: str) -> list[Measured]:
-        out = self.folder / f"round-{self.done}-{side}"
+        out = self.folder / f"round-{self.done}-{len(self.repeated)}-{side}"
         out.mkdir()
         job = out.with_suffix(".job")
         job.write_text(json.dumps(self._job(side, out)), encoding="utf-8")
-        self._wait(side, [self.interpreters[side].python, "-P", str(measure_round.__file__), str(job)], out)
+        try:
+            self._wait(side, [self.interpreters[side].python, "-P", str(measure_round.__file__), str(job)], out)
+        finally:
+            self._keep(side, out)
         answer = out / measure_round.ANSWER
         self.absent[side] = json.loads(answer.read_text(encoding="utf-8"))["absent"]
         answer.unlink()
         return self._read(side, out)
+
+    def _keep(self, side: str, out: Path) -> None:
+        """Keep the scenarios that this process has come through, however it ended."""
+        reports = sorted(path for path in out.glob("*.json") if path.name != measure_round.ANSWER)
+        if self.keeper is not None and reports:
+            self.keeper.measured(side, self.done, reports)
 
     def _job(self, side: str, out: Path) -> dict[str, Any]:
         interpreter = self.interpreters[side]

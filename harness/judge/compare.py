@@ -45,11 +45,18 @@ class Row:
         if self.word != "inconclusive" or self.verdict.interval is None:
             return False
         low, high = self.verdict.interval
-        margin = MARGINS[self.verdict.kind]
+        margin = self.verdict.margin or MARGINS[self.verdict.kind]
         if self.verdict.direction == "lower":
             return high <= margin
         # a ratio that falls by as much as it would have had to rise; a proportion by as many points
         return low >= (-margin if self.verdict.kind == "rate" else 1 / (1 + margin) - 1)
+
+    @property
+    def advisory(self) -> str:
+        """Why this inconclusive verdict is no gap; empty where it is one, and for every other verdict."""
+        sides = [side for side in (self.pair.base, self.pair.head) if side is not None]
+        # head alone cannot take a metric out of the gate
+        return sides[-1].advisory if self.word == "inconclusive" and all(side.advisory for side in sides) else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,17 +79,19 @@ class Comparison:
     @property
     def unsettled(self) -> list[Row]:
         """Metrics that more runs may settle, as far as a gate needs it."""
-        return [row for row in self.rows if row.word == "inconclusive" and not row.no_worse]
+        return [row for row in self.rows if row.word == "inconclusive" and not (row.no_worse or row.advisory)]
 
     def exit_code(self, *, allow_inconclusive: bool = False) -> ExitCode:
         """REGRESSION where a metric regressed that no waiver accepts; else NOT_ENOUGH where anything was not compared.
 
         Fails closed: nothing settled, a metric gone or incomparable, and, unless allowed or shown to be no worse, an
-        inconclusive one are no success. Metrics that are new cannot be compared yet, and do not count.
+        inconclusive one are no success. Metrics that are new cannot be compared yet, and do not count; nor do those
+        that are inconclusive and for which nobody waits.
         """
+        awaited = [row for row in self.rows if not row.advisory or row.no_worse]
         return exit_code_of(
-            [row.word for row in self.rows],
-            [row.accepted or row.no_worse for row in self.rows],
+            [row.word for row in awaited],
+            [row.accepted or row.no_worse for row in awaited],
             allow_inconclusive=allow_inconclusive,
         )
 
@@ -157,6 +166,7 @@ def _samples(pair: Pair, interleaved: bool, session_noise: float) -> MetricSampl
         paired=True if together else None,
         # which side of a round went first was drawn, so no drift and no correlation can favour one of them
         ordered=not interleaved,
+        resolution=one.resolution,
         session_noise=session_noise,
     )
 

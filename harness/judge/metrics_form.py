@@ -48,6 +48,13 @@ class Measured:
     identity: Identity = Identity()
     unfit: str = ""
     """Why the figures may not be compared with anything (an invalid run); empty: they may."""
+    invalid: bool = False
+    """Whether that is because the run as a whole may not be believed, whatever the metric."""
+    resolution: float = 0.0
+    """Differences up to this, in `unit`, are below what the measurement can tell."""
+    advisory: str = ""
+    """Why nobody waits for a verdict on it: an inconclusive one is no gap, though a regression is one. Empty: they do.
+    """
     notes: tuple[str, ...] = ()
     command: str = ""
     """The command that measures it again, on whichever commit is checked out."""

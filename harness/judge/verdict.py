@@ -55,6 +55,7 @@ def judge_metric(
     ordered: bool = True,
     floor: float | None = None,
     margin: float | None = None,
+    resolution: float = 0.0,
     session_noise: float = 0.0,
     rules: Rules | None = None,
     seed: int | None = None,
@@ -78,6 +79,7 @@ def judge_metric(
         ordered=ordered,
         floor=floor,
         margin=margin,
+        resolution=resolution,
         session_noise=session_noise,
     )
     return judge_all([metric], rules=rules, seed=seed)[0]

@@ -105,6 +105,7 @@ def _metric(row: Row) -> dict[str, Any]:
         "kind": verdict.kind,
         "verdict": verdict.verdict,
         "no_worse": row.no_worse,
+        "advisory": text(row.advisory),
         "reason": text(verdict.reason),
         "waiver": {"accepted": row.waived.accepted, "reason": text(row.waived.why)} if row.waived else None,
         **_evidence(verdict),
@@ -212,8 +213,14 @@ def _misjudged(document: Mapping[str, Any]) -> list[Mistake]:
         for k, metric in enumerate(metrics)
         if metric["no_worse"] and metric["verdict"] != "inconclusive"
     ]
-    accepted = [bool(one["waiver"] and one["waiver"]["accepted"]) or one["no_worse"] for one in metrics]
-    words = [metric["verdict"] for metric in metrics]
+    mistakes += [
+        Mistake(f"metrics[{k}].advisory", repr(metric["advisory"]), f"'' where the verdict is {metric['verdict']}")
+        for k, metric in enumerate(metrics)
+        if metric.get("advisory") and metric["verdict"] != "inconclusive"
+    ]
+    awaited = [metric for metric in metrics if not metric.get("advisory") or metric["no_worse"]]
+    accepted = [bool(one["waiver"] and one["waiver"]["accepted"]) or one["no_worse"] for one in awaited]
+    words = [metric["verdict"] for metric in awaited]
     code = exit_code_of(words, accepted, allow_inconclusive=document["allow_inconclusive"])
     expected = {"exit_code": int(code), "verdict": _VERDICTS.get(code, "not_enough")}
     return mistakes or [

@@ -96,10 +96,15 @@ def notes(document: Document) -> list[str]:
 
 
 def remarks(metric: Metric) -> list[str]:
-    """Why a metric has its verdict, its waiver, and its doubts."""
-    waiver = metric["waiver"]
+    """Why a metric has its verdict, why nobody waits for it, its waiver, and its doubts."""
+    waiver, advisory = metric["waiver"], metric.get("advisory")
     waived = [visible(waiver["reason"])] if waiver else []
-    return [visible(metric["reason"]), *waived, *(visible(note) for note in metric["notes"])]
+    return [
+        visible(metric["reason"]),
+        *([visible(advisory)] if advisory else []),
+        *waived,
+        *(visible(note) for note in metric["notes"]),
+    ]
 
 
 def told_by_its_row(metric: Metric) -> bool:
@@ -143,10 +148,14 @@ def cells(metric: Metric) -> tuple[str, ...]:
 
 
 def word(metric: Metric) -> str:
-    """The verdict, with `waived` where a waiver accepts it, and `no worse` where that much is shown."""
+    """The verdict, with `waived` where a waiver accepts it, `no worse` where that much is shown, `advisory` where it is
+    no gap.
+    """
     accepted = metric["waiver"] and metric["waiver"]["accepted"]
     if metric["no_worse"]:
         return f"{metric['verdict']} (no worse)"
+    if metric.get("advisory"):
+        return f"{metric['verdict']} (advisory)"
     return f"{metric['verdict']} (waived)" if accepted else str(metric["verdict"])
 
 

@@ -94,9 +94,12 @@ def _padded(cell: str, width: int, left: bool) -> str:
 def _reasons(document: Document) -> Iterator[str]:
     """Why, for all that is not settled well; how to measure again what regressed; notes."""
     unwell = with_verdict(document, *ORDER[:4])
+    same: dict[tuple[str, str], list[str]] = {}
     for metric in unwell:
         if not told_by_its_row(metric):
-            yield f"{word(metric)}: {visible(metric['name'])}: {'; '.join(remarks(metric))}"
+            same.setdefault((word(metric), "; ".join(remarks(metric))), []).append(visible(metric["name"]))
+    for (found, why), names in same.items():
+        yield f"{found}: {', '.join(names)}: {why}"
     for command, measured in commands(with_verdict(document, "regressed")):
         yield f"measures {measured}: {command}"
     for note in notes(document):

@@ -9,6 +9,8 @@ from harness.judge.statistics.evidence import FEWEST, Evidence, interval
 from harness.judge.statistics.planning import Plan, runs_needed, runs_to_separate
 from harness.judge.statistics.records import MetricSamples, Rules, Verdict, Word
 
+_LARGEST_SHARE = 1e9
+"""Of a level that is next to nothing beside the resolution."""
 _LARGEST_LOG = 700.0
 """Beyond this a ratio is no floating-point number."""
 
@@ -49,7 +51,7 @@ def decide(metric: MetricSamples, evidence: Evidence, p_adjusted: float, family:
     """Apply floor, margin and error rates to one metric's evidence."""
     before, after = evidence.levels
     word, reason, needed = _settle(metric, evidence, p_adjusted, family)
-    p = evidence.best.p
+    p, margin = evidence.best.p, _bounds(metric, evidence).margin
     if word in {"regressed", "improved"}:
         evidence = evidence.best
     return Verdict(
@@ -62,6 +64,7 @@ def decide(metric: MetricSamples, evidence: Evidence, p_adjusted: float, family:
         effect=_effect(evidence.shift, evidence.scale),
         interval=_interval(evidence, family.rules.confidence),
         confidence=family.rules.confidence,
+        margin=margin,
         base_value=before,
         head_value=after,
         n_base=evidence.n[0],
@@ -81,7 +84,7 @@ def _settle(
     metric: MetricSamples, evidence: Evidence, p_adjusted: float, family: Family
 ) -> tuple[Word, str, int | None]:
     """The word, its reason, and for `inconclusive` the runs a side that would settle it."""
-    plan = _plan(metric, evidence.scale, family)
+    plan = _plan(_bounds(metric, evidence), evidence.scale, family)
     word, reason = _word(metric, evidence, p_adjusted, family, plan)
     if word != "inconclusive":
         return word, reason, None
@@ -95,8 +98,26 @@ def _interval(evidence: Evidence, confidence: float) -> tuple[float, float]:
     return _effect(low, evidence.scale), _effect(high, evidence.scale)
 
 
-def _plan(metric: MetricSamples, scale: str, family: Family) -> Plan:
-    floor, margin = metric.effect_floor, metric.effect_margin
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """The metric's thresholds as its effect is given: relative, for a rate a difference of proportions."""
+
+    floor: float
+    margin: float
+
+
+def _bounds(metric: MetricSamples, evidence: Evidence) -> _Bounds:
+    """Floor and margin, neither less than what the measurement can tell."""
+    told = 0.0
+    if metric.resolution > 0 and evidence.scale != "points":
+        sizes = [abs(level) for level in evidence.levels]
+        level = min(sizes) if evidence.scale == "log" else sum(sizes) / 2
+        told = min(metric.resolution / level, _LARGEST_SHARE) if level > 0 else _LARGEST_SHARE
+    return _Bounds(max(metric.effect_floor, told), max(metric.effect_margin, told))
+
+
+def _plan(bounds: _Bounds, scale: str, family: Family) -> Plan:
+    floor, margin = bounds.floor, bounds.margin
     if scale == "log":
         floor, margin = float(np.log1p(floor)), float(np.log1p(margin))
     return Plan(floor, margin, family.lone_alpha, family.equivalence_alpha)
@@ -108,17 +129,17 @@ def _word(metric: MetricSamples, evidence: Evidence, p_adjusted: float, family: 
         return "inconclusive", f"{min(evidence.n)} processes a side: nothing is concluded below {FEWEST}"
     if evidence.error == 0:
         return "unchanged", "every process of both sides gave the same value"
-    best = evidence.best
+    best, bounds = evidence.best, _bounds(metric, evidence)
     significant, guarded = _significant(best, p_adjusted, family), _guarded(best, family)
     if significant and guarded and abs(best.shift) > plan.floor:
         worse = (best.shift > 0) == (metric.direction == "lower")
         size = f"{_effect(best.shift, best.scale):+.2%}{unit}"
-        reason = f"{size}, beyond the floor of {metric.effect_floor:.1%}, p {p_adjusted:.2g} after correction"
+        reason = f"{size}, beyond the floor of {bounds.floor:.1%}, p {p_adjusted:.2g} after correction"
         return ("regressed" if worse else "improved"), reason
     size = f"{_effect(evidence.shift, evidence.scale):+.2%}{unit}"
     # that nothing changed is only ever shown by the figure itself
     if _equivalence_p(evidence, plan.margin) <= family.equivalence_alpha:
-        return "unchanged", f"{size}, shown to be within {metric.effect_margin:.1%}"
+        return "unchanged", f"{size}, shown to be within {bounds.margin:.1%}"
     return "inconclusive", f"{size}: {_why_not(best, significant, guarded, p_adjusted, plan)}"
 
 

@@ -67,6 +67,9 @@ class MetricSamples:
     """Effects up to this are too small to matter; None takes the kind's from `FLOORS`."""
     margin: float | None = None
     """`unchanged` means smaller than this; None takes the kind's from `MARGINS`."""
+    resolution: float = 0.0
+    """Differences up to this, in the values' unit, are below what the measurement can tell: floor and margin are never
+    less. Exact metrics and rates have none."""
     session_noise: float = 0.0
     """Relative standard deviation of one side's level from session to session on unchanged code."""
 
@@ -74,8 +77,13 @@ class MetricSamples:
         _expect("direction", self.direction, get_args(Direction))
         _expect("kind", self.kind, get_args(Kind))
         quantile_of(self.statistic)
-        if self.effect_floor < 0 or self.effect_margin <= 0 or self.session_noise < 0:
-            raise ValueError("expected floor >= 0, margin > 0 and session_noise >= 0")
+        if not (self.effect_floor >= 0 and self.effect_margin > 0):
+            raise ValueError(
+                f"expected floor >= 0 and margin > 0, found {self.effect_floor!r} and {self.effect_margin!r}"
+            )
+        for name in ("session_noise", "resolution"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"{name}: expected a number from 0, found {getattr(self, name)!r}")
 
     @property
     def effect_floor(self) -> float:
@@ -102,6 +110,8 @@ class Verdict:
     interval: tuple[float, float] | None = None
     """Where the effect lies, in the effect's unit, at level `confidence`; None for exact metrics."""
     confidence: float = 0.95
+    margin: float | None = None
+    """Largest effect that `unchanged` could have hidden, in the effect's unit; None where nothing was judged."""
     base_value: float | None = None
     """Median over the processes of the statistic (exact: mean; rate: pooled proportion), in the values' unit."""
     head_value: float | None = None
