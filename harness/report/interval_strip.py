@@ -1,4 +1,4 @@
-"""Effects as strips of characters on one common scale, so that a table shows at a glance where each interval lies.
+"""Effects as strips of characters on the scale of their table, which shows at a glance where each interval lies.
 
 ····├─●─┤··│···········    an interval of -8 % to -4 %, on a scale of ±10 %
 ···········│·········▶     more than the scale shows

@@ -96,17 +96,16 @@ def no_result_body(memory: Memory, posting: Posting, why: str) -> str:
 def _parts(document: Document, posting: Posting, memory: Memory, rows: Sequence[Metric], count: int) -> Iterator[str]:
     """The comment's paragraphs, with the first `count` of `rows`."""
     shown, left_out = rows[:count], rows[count:]
-    scale = scale_of(span for span in map(_span, rows) if span)
     yield f"### {_headline(document, memory)}"
     yield f"{sentence(tally(document))}. {sentence(outcome(document))}"
     yield from _advice(posting)
     yield from _context(document)
     yield from _resolved(memory)
-    yield from _shown(([one for one in shown if one["verdict"] in FIRST]), scale)
+    yield from _shown([one for one in shown if one["verdict"] in FIRST])
     folded = [one for one in shown if one["verdict"] not in FIRST]
     if folded:
         yield f"<details><summary>The others: {_counted(folded)}</summary>"
-        yield from _shown(folded, scale)
+        yield from _shown(folded)
         yield "</details>"
     if left_out:
         where = f"the artifact {code(posting.artifact)} has them all"
@@ -172,11 +171,11 @@ def _regressed_before(findings: Sequence[Finding]) -> Iterator[str]:
 # --------------------------------------------------------------------------- rows
 
 
-def _shown(metrics: Sequence[Metric], scale: float) -> Iterator[str]:
+def _shown(metrics: Sequence[Metric]) -> Iterator[str]:
     """A table, the reasons that it cannot hold, and the commands that measure its rows again."""
     if not metrics:
         return
-    yield _table(metrics, scale)
+    yield _table(metrics)
     settled = {"unchanged", "improved", "new"}
     said = [_reason(one) for one in metrics if one["verdict"] not in settled and not told_by_its_row(one)]
     if said:
@@ -187,7 +186,9 @@ def _shown(metrics: Sequence[Metric], scale: float) -> Iterator[str]:
         yield "\n".join(again)
 
 
-def _table(metrics: Sequence[Metric], scale: float) -> str:
+def _table(metrics: Sequence[Metric]) -> str:
+    # a scale for each table: a large improvement must not make a small regression look like nothing
+    scale = scale_of(span for span in map(_span, metrics) if span)
     rows = [_row(metric, scale) for metric in metrics]
     shown = [k for k in range(len(_HEADERS)) if k < _WORDS or any(row[k] != _NONE for row in rows)]
     headers = list(_HEADERS)
