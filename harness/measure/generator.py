@@ -43,7 +43,7 @@ _GENEROUS = 1.5
 """A run of many workflows takes more for each than a short one of idle ones: lists grow, garbage is collected."""
 _OUR_FOLDERS = frozenset({"asyncio", "drive", "measure", "plan"})
 """Of the places in a stall's stack: the event loop's and ours."""
-_WHAT_TO_DO = "lower the rate, spread it over several processes, or use --loop uvloop"
+_WHAT_TO_DO = "lower the rate, spread it over processes (--workers), or use --loop uvloop"
 _QUIET_MACHINE = "use a machine that does nothing else"
 _NONE_STARTED = "no workflow started"
 _NO_SCHEDULE = "a closed load, or a single instant, has no rate of its own"
