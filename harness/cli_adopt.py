@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 @click.option("--action", metavar="OWNER/REPO@COMMIT", help="Measure pull requests with the action of this repository.")
 @click.option("--without", type=click.Choice(["asv", "pytest", "github"]), multiple=True, help="Leave this out.")
 @click.option("--dry-run", is_flag=True, help="Print what would be written, as a patch; nothing is.")
-@click.option("--force", "conflicts", flag_value="force", help="Replace files that differ from what init writes.")
-@click.option("--skip-existing", "conflicts", flag_value="skip", help="Keep files that differ from what init writes.")
-def init(dry_run: bool, conflicts: str | None, **wishes: object) -> None:
+@click.option("--force", is_flag=True, help="Replace files that differ from what init writes.")
+@click.option("--skip-existing", "skip", is_flag=True, help="Keep files that differ from what init writes.")
+def init(dry_run: bool, force: bool, skip: bool, **wishes: object) -> None:
     """Write what this repository needs for load tests: scenarios, a target, settings, tests, workflows.
 
     Nothing of yours is replaced unasked: on a terminal each such file is shown and asked for; elsewhere init refuses,
@@ -48,17 +48,18 @@ def init(dry_run: bool, conflicts: str | None, **wishes: object) -> None:
     from harness.adopt.initialise import initialise, next_steps, planned_files  # noqa: PLC0415 - only what init needs
     from harness.adopt.plan import refuse  # noqa: PLC0415
 
+    if force and skip:
+        raise click.UsageError("--force replaces files and --skip-existing keeps them: expected one of the two")
     found = planned_files(Path(), wishes)
     if dry_run:
         click.echo("".join(one.diff for one in found.planned if one.state != "same"), nl=False)
         return
-    if conflicts is None and sys.stdin.isatty() and sys.stdout.isatty():
-        kept = _asked(found.planned)
-    elif conflicts is None:
-        refuse(found.planned)
-        kept = set()
-    else:
-        kept = {one.path for one in found.planned if one.state == "differs" and conflicts == "skip"}
+    kept = {one.path for one in found.planned if one.state == "differs" and skip}
+    if not (force or skip):
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            kept = _asked(found.planned)
+        else:
+            refuse(found.planned)
     initialise(found, kept)
     _tell(found, kept)
     click.echo("\n".join(next_steps(found)))

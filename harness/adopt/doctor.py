@@ -20,6 +20,7 @@ from harness.errors import DeclarationError, HarnessError, Mistake
 
 _Read = TypeVar("_Read")
 
+_BENCHMARKS = "benchmarks"
 _ASV = ("asv.conf.json", "asv.conf.jsonc")
 _SCRIPTS = {"Makefile", "makefile", "GNUmakefile", "justfile", "Justfile", "tox.ini", "pytest.ini", "setup.cfg"}
 _SCRIPTS |= {"pyproject.toml"}
@@ -54,20 +55,29 @@ class _Doctor:
         return Examination(tuple(self._examined), tuple(sorted(self._findings)), tuple(dict.fromkeys(self._unreadable)))
 
     def _asv(self) -> bool:
-        """asv's configuration and its benchmarks; whether any of them is no load scenario."""
-        place = next((self._folder / name for name in _ASV if (self._folder / name).is_file()), None)
-        configuration = self._read(read_json5, place) if place else None
-        if place and configuration is not None:
+        """Every configuration of asv and its benchmarks; whether any of them is no load scenario."""
+        places = [path for path in self._files if path.name in _ASV]
+        folders = [self._configured(place) for place in places]
+        if not places and (self._folder / _BENCHMARKS / "__init__.py").is_file():
+            folders.append(self._folder / _BENCHMARKS)
+        ordinary = False
+        for inside in folders:
+            folder = Folder(self._modules(inside))
+            ordinary = ordinary or folder.has_ordinary
+            for path, line, trap, found in traps_in_suites(folder):
+                self._add(Path(path), line, trap, found)
+        return ordinary
+
+    def _configured(self, place: Path) -> Path:
+        """The folder of benchmarks that a configuration names, which is examined on the way."""
+        configuration = self._read(read_json5, place) or {}
+        if configuration:
             self._note(place)
             depends = self._read(lambda _path: _depends(self._folder), place) is not False
             for line, trap, found in traps_in_configuration(configuration, read_text(place), depends=depends):
                 self._add(place, line, trap, found)
-        named = (configuration or {}).get("benchmark_dir", "benchmarks")
-        inside = self._folder / (named if isinstance(named, str) else "benchmarks")
-        folder = Folder(self._modules(inside)) if place or (inside / "__init__.py").is_file() else Folder({})
-        for path, line, trap, found in traps_in_suites(folder):
-            self._add(Path(path), line, trap, found)
-        return folder.has_ordinary
+        named = configuration.get("benchmark_dir", _BENCHMARKS)
+        return Path(os.path.normpath(place.parent / (named if isinstance(named, str) else _BENCHMARKS)))
 
     def _modules(self, inside: Path) -> dict[str, ast.Module]:
         found = {}

@@ -48,8 +48,8 @@ def plan(root: Path, files: Mapping[Path, str], amended: Mapping[Path, str]) -> 
 
 def refuse(planned: Iterable[Planned]) -> None:
     """Raise `DeclarationError` that names every file which would be replaced."""
-    allowed = "--force to replace it, --skip-existing to keep it, or a terminal to be asked on; nothing was written"
-    found = "a file of yours that is not as init would write it"
+    allowed = "what init writes there (--force replaces it, --skip-existing keeps it, on a terminal init asks)"
+    found = "a file of yours that differs; nothing was written"
     mistakes = [Mistake(one.path.as_posix(), found, allowed) for one in planned if one.state == DIFFERS]
     if mistakes:
         raise DeclarationError("init", mistakes)

@@ -138,8 +138,15 @@ def _manager(folder: Path, document: Mapping[str, Any]) -> str:
 
 
 def _name(folder: Path, document: Mapping[str, Any]) -> str:
+    """The distribution's name. Raises `DeclarationError` where it is none that could be installed."""
     named = _table(document, "project").get("name") or _table(document, "tool", "poetry").get("name")
-    return str(named or _name_in_cfg(folder) or _name_in_setup(folder) or folder.resolve().name)
+    named = named or _name_in_cfg(folder) or _name_in_setup(folder)
+    if named is None:
+        return re.sub(r"[^A-Za-z0-9]+", "-", folder.resolve().name).strip("-") or "project"
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", str(named)):
+        mistake = Mistake("project.name", repr(named), "letters, digits, dots, hyphens and underscores")
+        raise DeclarationError("init", [mistake])
+    return str(named)
 
 
 def _name_in_cfg(folder: Path) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ _LONGEST_B = 4_000_000
 def read_text(path: Path) -> str:
     """The file as text. Raises `DeclarationError` where it cannot be read, is too long, or is no UTF-8."""
     try:
-        if path.stat().st_size > _LONGEST_B:
+        told = path.stat()
+        if not stat.S_ISREG(told.st_mode):  # a pipe would be waited for without end
+            raise _unreadable(path, "file", "a pipe, a socket or a device", "a plain file")
+        if told.st_size > _LONGEST_B:
             raise _unreadable(path, "file", "more than 4 MB", "a file that people write")
         return path.read_bytes().decode("utf-8")
     except OSError as error:

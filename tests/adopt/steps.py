@@ -114,6 +114,8 @@ class Runner:
     def _value(self, expression: str) -> str:
         if expression.startswith("'"):
             return expression.strip("'")
+        if not re.fullmatch(r"(inputs|steps|github|runner|env)(\.[\w-]+)+", expression):
+            raise NotImplementedError(f"an expression that this runner does not know: {expression}")
         found: Any = self.contexts
         for part in expression.split("."):
             found = found.get(part, {}) if isinstance(found, Mapping) else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -292,6 +293,19 @@ def test_a_planted_trap_is_found_and_nothing_else(
     assert path in found.examined
 
 
+def test_an_asv_of_a_subfolder_is_found(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            "perf/asv.conf.json": '{"version": 1, "repo": "..", "benchmark_dir": "suites", "build_command": []}',
+            "perf/suites/__init__.py": "",
+            "perf/suites/a.py": "async def time_it():\n    pass\n",
+        },
+    )
+    (one,) = examine(tmp_path).findings
+    assert (one.path, one.trap) == ("perf/suites/a.py", "async-benchmark")
+
+
 def test_every_trap_is_planted() -> None:
     assert {trap for trap, *_ in PLANTED} == set(TRAPS)
 
@@ -360,6 +374,13 @@ def test_a_file_that_may_not_be_read_or_is_none_is_named(sound: Path) -> None:
     done = doctor(str(sound))
     assert done.exit_code == 2
     assert "benchmarks/a.py: file: expected a file that can be read, found no such file or directory" in done.output
+
+
+def test_a_pipe_is_not_waited_for(sound: Path) -> None:
+    os.mkfifo(sound / ".github/workflows/pipe.yml")
+    done = doctor(str(sound))
+    assert done.exit_code == 2
+    assert "pipe.yml: file: expected a plain file, found a pipe, a socket or a device" in done.output
 
 
 def test_harmless_oddities_are_no_reason_to_stop(sound: Path) -> None:

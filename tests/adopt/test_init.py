@@ -252,7 +252,7 @@ def test_without_a_terminal_every_such_file_is_named_and_nothing_written(edited:
     done = init(edited)
     assert done.exit_code == 2
     for name in ("benchmarks/load_target.py", "harness.toml"):
-        assert f"error: init: {name}: expected --force" in done.output or f"init: {name}: expected" in done.output
+        assert f"init: {name}: expected what init writes there (--force replaces it" in done.output
     assert "nothing was written" in done.output
     assert contents(edited) == before
 
@@ -264,6 +264,12 @@ def test_it_is_said_beforehand_what_happens_to_them(edited: Path, option: str, m
     assert ((edited / "benchmarks/load_target.py").read_text() == "# mine\n") is mine
     assert (edited / "benchmarks/load.toml").exists()
     assert ("kept" if mine else "replaced") in done.output
+
+
+def test_to_replace_and_to_keep_are_not_asked_for_at_once(edited: Path) -> None:
+    before = contents(edited)
+    assert init(edited, "--force", "--skip-existing").exit_code == 2
+    assert contents(edited) == before
 
 
 def on_a_terminal(folder: Path, answers: bytes) -> tuple[int, str]:
@@ -350,6 +356,7 @@ REFUSED = [
     ((), {"pyproject.toml": '[project]\nname = "other"\n', "src/second/__init__.py": ""}, "--package: expected"),
     ((), {"pyproject.toml": '[project]\nname = "harness"\n', "src/harness/__init__.py": ""}, "the name of this tool"),
     ((), {"pyproject.toml": '[project]\nname = "desk-agents"\nrequires-python = "3"\n'}, "requires-python: expected"),
+    ((), {"pyproject.toml": '[project]\nname = "a\\"b"\n'}, "project.name: expected letters, digits, dots"),
     ((), {"asv.conf.json": "{"}, "asv.conf.json: file: expected JSON, comments allowed"),
     ((), {"asv.conf.json": '{"benchmark_dir": "../perf"}'}, "benchmark_dir: expected a folder of the repository"),
     ((), {".github": "a file"}, ".github: expected a folder, or a name that is still free, found no folder"),
