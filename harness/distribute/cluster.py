@@ -20,7 +20,7 @@ import harness
 from harness.distribute.clocks import Offset, offset_of
 from harness.distribute.left_behind import Death, left_by
 from harness.distribute.ticket import Line, Outcome, Ticket, carry_out
-from harness.drive.clock import real_now_s, time_of_day_s
+from harness.drive.clock import real_now_s, sleep_s, time_of_day_s
 from harness.drive.interrupts import asked_to_stop
 from harness.errors import DeclarationError, HarnessError, MissingExtraError, Mistake, TargetError
 
@@ -63,6 +63,8 @@ class _Place:
 
     address: str
     host: str
+    life: str
+    """Where it keeps its files: another place means that it died and was begun again at the same address."""
 
 
 def _dask() -> Any:
@@ -87,7 +89,8 @@ def _connected(address: str) -> Iterator[Any]:
 
 
 def _places(client: Any, address: str, workers: int | None) -> list[_Place]:
-    found = sorted(client.scheduler_info(n_workers=-1)["workers"])
+    lives = _lives(client)
+    found = sorted(lives)
     wanted = len(found) if workers is None else workers
     if not found or wanted > len(found):
         mistake = Mistake(
@@ -104,7 +107,13 @@ def _places(client: Any, address: str, workers: int | None) -> list[_Place]:
                 f"--scheduler {address}: worker {place}: expected harness {harness.__version__}, found {version}; "
                 "install the same version there"
             )
-    return [_Place(place, seen[place][0]) for place in found[:wanted]]
+    return [_Place(place, seen[place][0], lives[place]) for place in found[:wanted]]
+
+
+def _lives(client: Any) -> dict[str, str]:
+    """Address -> what tells this life of the worker from an earlier one."""
+    workers = client.scheduler_info(n_workers=-1)["workers"]
+    return {address: str(about["local_directory"]) for address, about in workers.items()}
 
 
 def _who() -> tuple[str, str]:
@@ -160,12 +169,15 @@ class _Crew:
         return float(self.client.run(time_of_day_s, workers=[address])[address])
 
     def _take(self, words: Any) -> None:
-        with contextlib.suppress(TimeoutError):
-            for word, worker, what in words.get(timeout=_POLL_S, batch=True) or [words.get(timeout=_POLL_S)]:
-                if word == "ended":
-                    self.ended[worker] = what
-                else:
-                    self.known[worker] = what
+        # asked for what is not there, the queue would say so in the scheduler's log, again and again
+        if not words.qsize():
+            sleep_s(_POLL_S)
+            return
+        for word, worker, what in words.get(batch=True):
+            if word == "ended":
+                self.ended[worker] = what
+            else:
+                self.known[worker] = what
 
     def _raise_first(self) -> None:
         for worker, future in enumerate(self.futures):
@@ -176,8 +188,9 @@ class _Crew:
         """Wait until every task is done or its worker is gone."""
         words = _dask().Queue(f"words-{self.run}", client=self.client)
         stop, until = _dask().Event(f"stop-{self.run}", client=self.client), float("inf")
-        while real_now_s() < until and not all(self._is_over(worker) for worker in range(len(self.tickets))):
+        while real_now_s() < until and not all([self._is_over(worker) for worker in range(len(self.tickets))]):
             self._take(words)
+            self._look_for_deaths()
             if progress is not None:
                 progress(sum(self.ended.values()))
             if asked_to_stop() is not None and until == float("inf"):
@@ -185,13 +198,14 @@ class _Crew:
                 stop.set()
 
     def _is_over(self, worker: int) -> bool:
-        if self.futures[worker].done():
-            return True
-        if worker not in self.died:
-            alive = self.client.scheduler_info(n_workers=-1)["workers"]
-            if self.places[worker].address not in alive:
+        return worker in self.died or self.futures[worker].done()
+
+    def _look_for_deaths(self) -> None:
+        lives = _lives(self.client)
+        for worker, place in enumerate(self.places):
+            if not self._is_over(worker) and lives.get(place.address) != place.life:
                 self.died[worker] = time_of_day_s()
-        return worker in self.died
+                self.futures[worker].cancel()
 
     def release(self) -> None:
         """Let go of what was sent."""
@@ -205,7 +219,7 @@ class _Crew:
 
     def _outcome(self, worker: int) -> Outcome:
         future, offset = self.futures[worker], self.offsets[worker]
-        if future.status == "finished":
+        if worker not in self.died and future.status == "finished":
             done: Outcome = future.result()
         else:
             why = "worker died" if worker in self.died else "worker failed"
@@ -227,7 +241,9 @@ class _Crew:
 def _work(ticket: Ticket, run: str) -> Outcome:
     """One worker's task; it runs on a thread of the worker, whose own loop goes on meanwhile."""
     client, worker = _dask().get_client(), ticket.part.worker
-    words, known = _dask().Queue(f"words-{run}", client=client), ["", ""]
+    words, known, over = _dask().Queue(f"words-{run}", client=client), ["", ""], threading.Event()
+    if _dask().Event(f"begin-{run}", client=client).is_set():
+        raise HarnessError("a worker that died is not begun again in the middle of a run")
 
     def introduce(name: str, digest: str) -> None:
         known[:] = [name, digest]
@@ -239,9 +255,13 @@ def _work(ticket: Ticket, run: str) -> Outcome:
 
     def listen(stop: Callable[[str], None]) -> None:
         def wait() -> None:
-            if _dask().Event(f"stop-{run}", client=client).wait(timeout=ticket.scenario.run_timeout_s + _READY_S):
+            longest_s = ticket.scenario.run_timeout_s + _READY_S
+            if _dask().Event(f"stop-{run}", client=client).wait(timeout=longest_s) and not over.is_set():
                 stop("interrupted")
 
         threading.Thread(target=wait, daemon=True).start()
 
-    return carry_out(ticket, Line(start, listen, introduce=introduce))
+    try:
+        return carry_out(ticket, Line(start, listen, introduce=introduce))
+    finally:
+        over.set()

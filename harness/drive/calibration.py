@@ -12,6 +12,7 @@ from harness.drive.target import Workflow
 from harness.measure.record import Recorder
 from harness.plan.arrivals import OpenArrivals, Plan
 from harness.plan.deal import Recorded
+from harness.plan.part import WHOLE
 
 _WORKFLOWS = 2000
 
@@ -20,7 +21,7 @@ def start_cost_s(plan: Plan, loop_name: LoopName) -> float:
     """CPU seconds of this thread per workflow, over `_WORKFLOWS` that are all due at once."""
     due = np.zeros(_WORKFLOWS)
     arrivals = OpenArrivals(due, due.astype(np.int64))
-    idle = dataclasses.replace(plan, arrivals=arrivals, deal=Recorded(np.zeros(_WORKFLOWS, dtype=np.int64)))
+    idle = dataclasses.replace(plan, arrivals=arrivals, deal=Recorded(np.zeros(_WORKFLOWS, dtype=np.int64)), part=WHOLE)
     clock = Clock("wall", loop=loop_name)
 
     async def main() -> float:

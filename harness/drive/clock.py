@@ -184,6 +184,11 @@ def time_of_day_s() -> float:
     return time.time()
 
 
+def sleep_s(seconds: float) -> None:
+    """Let real time pass, where there is no loop to wait on."""
+    time.sleep(seconds)
+
+
 def real_now_s() -> float:
     """Real seconds since an arbitrary instant, for a run that has no loop to ask."""
     return time.monotonic()
