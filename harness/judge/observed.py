@@ -209,7 +209,7 @@ METRICS: Mapping[str, Metric] = {
         "growth of Python's heap per 100 workflows", _signal(lambda s: s.memory_blocks_per_100)
     ),
     "gc_pause_max": Metric("longest garbage collection", _signal(lambda s: s.gc_pause_max_s)),
-    "gc_share": Metric("time spent in garbage collections", _signal(lambda s: s.gc_share)),
+    "gc_share": Metric("CPU time spent in garbage collections", _signal(lambda s: s.gc_share)),
     "attempts_per_workflow": Metric("attempts per workflow", _rate(lambda m: m.attempts_per_workflow)),
     "attempts_per_step": Metric("attempts per step", _signal(lambda s: s.attempts_per_step)),
     "retry_synchrony": Metric("retries in the same instant", _signal(lambda s: s.retry_synchrony)),

@@ -31,8 +31,8 @@ SHORTEST_S = 0.5
 MEMORY_B_PER_WORKFLOW = 4096
 BLOCKS_PER_WORKFLOW = 60
 MEMORY_FLOOR_B = 2**20
-GC_PAUSE_S = 0.25
-GC_SHARE = 0.3
+GC_PAUSE_S = 0.2
+GC_SHARE = 0.5
 ATTEMPTS_PER_STEP = 2.0
 FEWEST_RETRIES = 20
 TOGETHER_CHANCE = 1e-4
@@ -192,7 +192,7 @@ def _collections(one: RunSignals) -> str | None:
     pause, share = one.gc_pause_max_s, one.gc_share
     if (pause is None or pause < GC_PAUSE_S) and (share is None or share < GC_SHARE):
         return None
-    part = "" if share is None else f"; {format_share(share)} of the run was spent collecting"
+    part = "" if share is None else f"; {100 * share:.3g} % of the CPU time was spent collecting"
     return f"the garbage collector stopped everything for {format_duration(pause or 0.0)}{part}"
 
 

@@ -117,7 +117,8 @@ class ResourceMonitor:
         self._loop = loop
         self._heart = None if loop is None else Heartbeat(loop, time.monotonic, interval_s)
         self._loop_thread = 0
-        self._stalls = StallWatch(lambda: core_wait_s(self._loop_thread))
+        self._core_wait_s = core_wait_s
+        self._stalls = StallWatch(self._excused_s)
         self._gc = GcWatch()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -206,6 +207,11 @@ class ResourceMonitor:
             if self._stopping.wait(min(left_s, _LOOK_S) if late else left_s):
                 return True
         return self._stopping.is_set()
+
+    def _excused_s(self) -> float:
+        """For how long the loop's thread could not go on so far, through no fault of what it runs."""
+        waited_s = self._core_wait_s(self._loop_thread)
+        return self._gc.pause_s + (0.0 if math.isnan(waited_s) else waited_s)
 
     def _sample(self) -> float:
         """One row; returns its time."""

@@ -203,7 +203,6 @@ def _of_run(scenario: Scenario, run: Run, attempts: AgentAttempts) -> RunSignals
     agents, connections = pool_samples(run), connection_samples(run)
     growths = {name: growth_per_100((run,), name, NOT_SAMPLED) for name in _GROWING if name in columns}
     queue = columns.get("executor_queue")
-    pauses = columns.get("gc_pause_s")
     return RunSignals(
         workflows=int((~np.isnan(run.workflows.finished_s)).sum()),
         length_s=run.ended_s,
@@ -217,7 +216,7 @@ def _of_run(scenario: Scenario, run: Run, attempts: AgentAttempts) -> RunSignals
         executor_threads=_largest(columns.get("executor_threads")),
         executor_limit=_largest(columns.get("executor_limit")),
         gc_pause_max_s=_largest(columns.get("gc_pause_max_s")),
-        gc_share=None if pauses is None or run.ended_s <= 0 else float(np.nanmax(pauses)) / run.ended_s,
+        gc_share=_gc_share(run, columns.get("gc_pause_s")),
         retries=retries_of(run, attempts),
         waits=_waits(scenario, run, attempts, (agents, connections)),
         connections=None if connections is None else connections.max_busy(),
@@ -226,6 +225,13 @@ def _of_run(scenario: Scenario, run: Run, attempts: AgentAttempts) -> RunSignals
         oldest_s=_oldest_s(run, attempts),
         backlog=backlog_of(scenario.load, run),
     )
+
+
+def _gc_share(run: Run, pauses: Floats | None) -> float | None:
+    """Of the CPU time of the loop's thread: against real time, a busy machine would make it smaller."""
+    if pauses is None or math.isnan(run.driver_cpu_s) or run.driver_cpu_s <= 0:
+        return None
+    return min(1.0, float(np.nanmax(pauses)) / run.driver_cpu_s)
 
 
 def _columns(run: Run) -> Mapping[str, Floats]:

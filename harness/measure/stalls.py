@@ -9,7 +9,6 @@ too much, and too little by the time to the first look. What the thread merely w
 from __future__ import annotations
 
 import inspect
-import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,23 +38,27 @@ class Stall:
 
 @dataclass(slots=True)
 class _Hold:
-    """One callback being watched: `key` tells its outermost frame from others."""
+    """One callback being watched: `key` tells its outermost frame from others, `last` is what the last look saw."""
 
     key: tuple[int, CodeType]
     first_s: float
-    waited_s: float
-    held_s: float = 0.0
+    excused_s: float
+    last_s: float
+    last_at_s: float = 0.0
+    last_places: tuple[str, ...] = ()
     place: tuple[CodeType, ...] = ()
+    counted: bool = False
 
 
 class StallWatch:
     """Watches the thread that `begin` is called on; `look` and `over` belong to one other thread.
 
-    `core_wait_s` returns how long that thread, ready to run, has waited for a core so far (seconds; NaN: unknown).
+    `excused_s` returns for how long that thread could not go on so far (seconds): ready to run, it waited for a core, or
+    garbage was collected, which is a finding of its own.
     """
 
-    def __init__(self, core_wait_s: Callable[[], float]) -> None:
-        self._core_wait_s = core_wait_s
+    def __init__(self, excused_s: Callable[[], float]) -> None:
+        self._excused_s = excused_s
         self._thread: int | None = None
         self._floor: FrameType | None = None
         self._hold: _Hold | None = None
@@ -86,34 +89,45 @@ class StallWatch:
             self.over()
             return
         key = (id(stack[-1]), stack[-1].f_code)
-        waited_s = self._core_wait_s()
         if self._hold is None or self._hold.key != key:
-            self._hold = _Hold(key, now_s, waited_s)
+            self.over()
+            self._hold = _Hold(key, now_s, self._excused_s(), now_s)
             return
         hold = self._hold
-        for_core_s = waited_s - hold.waited_s
-        hold.held_s = now_s - hold.first_s - (0.0 if math.isnan(for_core_s) else for_core_s)
-        if hold.held_s >= SHORTEST_S:
-            self._keep(hold, at_s, stack)
+        self._settle(hold)
+        hold.last_s, hold.last_at_s, hold.last_places = now_s, at_s, _places(stack)
+        # one hold keeps the functions in which it was first seen: what computes is elsewhere at each look
+        hold.place = hold.place or tuple(frame.f_code for frame in stack)
 
     def over(self) -> None:
         """The loop has answered, or waits for something to happen."""
+        if self._hold is not None:
+            self._settle(self._hold)
         self._hold = None
+
+    def _settle(self, hold: _Hold) -> None:
+        """Note how long the hold had lasted at its last look.
+
+        Only now: what a thread waits for a core is told once it has got one, which it may not have had at that look.
+        """
+        if not hold.place:
+            return
+        held_s = hold.last_s - hold.first_s - (self._excused_s() - hold.excused_s)
+        if held_s >= SHORTEST_S:
+            self._keep(hold, held_s)
 
     def stalls(self) -> tuple[Stall, ...]:
         """The longest of each kind, the longest first."""
         return tuple(sorted(self._found.values(), key=lambda stall: -stall.held_s))
 
-    def _keep(self, hold: _Hold, at_s: float, stack: list[FrameType]) -> None:
-        first = not hold.place
-        # one hold keeps the place where it was first seen: what computes is somewhere else at each look
-        hold.place = hold.place or tuple(frame.f_code for frame in stack)
+    def _keep(self, hold: _Hold, held_s: float) -> None:
         before = self._found.get(hold.place)
-        times = (before.times if before else 0) + first
-        if before is not None and before.held_s >= hold.held_s:
+        times = (before.times if before else 0) + (not hold.counted)
+        hold.counted = True
+        if before is not None and before.held_s >= held_s:
             self._found[hold.place] = Stall(before.held_s, before.at_s, times, before.stack)
         elif before is not None or len(self._found) < _MOST_STACKS:
-            self._found[hold.place] = Stall(hold.held_s, at_s, times, _places(stack))
+            self._found[hold.place] = Stall(held_s, hold.last_at_s, times, hold.last_places)
 
 
 def _callback_stack(frame: FrameType | None, floor: FrameType | None) -> list[FrameType]:

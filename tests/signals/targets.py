@@ -203,9 +203,9 @@ class KeptMemory(Healthy):
 
 
 class LongCollections(Healthy):
-    """Holds a large heap and collects all of it by hand after every fiftieth workflow."""
+    """Holds a large heap and collects all of it by hand after every twentieth workflow."""
 
-    HEAP = 2_500_000
+    HEAP = 1_000_000
 
     def __init__(self) -> None:
         super().__init__()
@@ -214,7 +214,7 @@ class LongCollections(Healthy):
     async def run(self, workflow: Workflow) -> None:
         """As above, and a collection."""
         await super().run(workflow)
-        if workflow.number % 50 == 25:
+        if workflow.number % 20 == 5:
             gc.collect()
 
     async def stop(self) -> None:

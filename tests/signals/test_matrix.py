@@ -27,6 +27,7 @@ OPEN = frozenset({"backlog_grows"})
 """Faults that only an open load shows."""
 
 COUNTS = {"memory_grows": 400, "none": 400, "retries_amplify": 120, "pool_exhausted": 120, "executor_exhausted": 120}
+COUNTS |= {"long_collections": 120}
 """A slope of memory needs six samples after warm-up: a run of a second. What is slow gets fewer workflows."""
 
 
