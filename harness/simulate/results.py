@@ -14,6 +14,8 @@ TARGET = "builtin"
 CLOCK = "virtual"
 
 
+# long: a line for each field
+# long: one line for each field of the record
 def run_of(
     plan: Plan,
     *,

@@ -49,6 +49,8 @@ class StreamedRun:
     stopped: str | None
 
 
+# long: a line for each field
+# long: one line for each field of the record
 def streamed_run_of(plan: Plan, kinds: list[str], form: Form, stopped: str | None, held: int = 0) -> StreamedRun:
     """What a form that streamed has left; `held` more were due and held back by a cap when the run was stopped."""
     world, scenario = form.world(), plan.scenario
