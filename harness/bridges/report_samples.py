@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from harness.judge.metrics_form import Identity, Measured
 from harness.judge.statistics.records import Direction, Kind
+from harness.measure.percentiles import samples_needed
 from harness.report.model import Report
 
 HARNESS = "harness"
@@ -43,8 +44,7 @@ _ARENA_B = 2.0**20
 """Python takes memory from the system in pieces of this size: less is luck of where the last one began."""
 _TICK_S = 0.01
 """A tick of the kernel's clock: CPU time of a run is known to about that."""
-_TAILS = {"latency_p95": 20, "latency_p99": 100}
-"""Workflows from which the quantile is more than the slowest of them."""
+_TAILS = {"latency_p95": 0.95, "latency_p99": 0.99}
 _ASKED = {"memory_over_start": "memory", "driver_cpu_per_workflow": "cpu"}
 """How the baseline's metrics begin that say that somebody cares."""
 
@@ -120,8 +120,8 @@ def _advisory(report: Report, figure: _Figure) -> str:
     """Why no gate waits for the figure where it cannot be settled: the load cannot tell it, or nobody asked for it."""
     document = report.document
     if figure.metric in _TAILS:
-        fewest, needed = _fewest(document), _TAILS[figure.metric]
-        few = f"of {fewest} workflows it leans on the slowest one; {needed} are needed for more"
+        fewest, needed = _fewest(document), samples_needed(_TAILS[figure.metric])
+        few = f"{fewest} workflows a replication give the percentile no 95 % bound; {needed} are needed"
         return few if fewest < needed else ""
     asked = _ASKED.get(figure.metric)
     lines = document["baseline"]["lines"]

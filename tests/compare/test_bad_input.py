@@ -21,7 +21,8 @@ def virtual(tmp_path_factory: pytest.TempPathFactory) -> Document:
 
 @pytest.fixture(scope="module")
 def wall(tmp_path_factory: pytest.TempPathFactory) -> Document:
-    return real_report(tmp_path_factory.mktemp("wall"), "wall")
+    # noisy as on the wall clock, and valid too on a machine that does much else
+    return real_report(tmp_path_factory.mktemp("wall"), "hybrid")
 
 
 def _pytest_file(**fields: Any) -> Document:
@@ -51,7 +52,7 @@ VIRTUAL: dict[str, tuple[Case, int, str]] = {
     "a scenario gone": (
         lambda r, _: ([r, variant(r, scenario="another")], variant(r)),
         3,
-        "missing: another.latency_p50: base has values, head has none",
+        "missing: another.latency_p50, ",
     ),
     "the same runs on both sides": (lambda r, _: (r, r), 2, "found 1 that stand on both sides"),
     "the same run twice on one side": (lambda r, _: ([r, r], variant(r)), 2, "the same run twice"),

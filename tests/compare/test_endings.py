@@ -134,3 +134,49 @@ def test_inconclusive_and_no_worse_holds(shift: float, direction: str, no_worse:
     assert (row.word, row.no_worse) == ("inconclusive", no_worse)
     assert found.exit_code() == (ExitCode.HELD if no_worse else ExitCode.NOT_ENOUGH)
     assert bool(found.unsettled) == (not no_worse)
+
+
+def _advised(base_says: str, head_says: str, shift: float = 0.02):  # type: ignore[no-untyped-def]  # a test's
+    base, head = _noisy(shift, 0.04)
+    settled = replace(LEVEL, metric="p90")
+    return compare(
+        Side(source="b", tool="harness", commit=None, measured=(settled, replace(base, advisory=base_says))),
+        Side(source="h", tool="harness", commit=None, measured=(settled, replace(head, advisory=head_says))),
+        interleaved=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("base_says", "head_says", "code"),
+    [
+        ("", "", ExitCode.NOT_ENOUGH),
+        ("few", "few", ExitCode.HELD),
+        ("", "few", ExitCode.NOT_ENOUGH),
+        ("few", "", ExitCode.NOT_ENOUGH),
+    ],
+)
+def test_what_nobody_waits_for_is_no_gap_but_head_alone_cannot_say_so(
+    base_says: str, head_says: str, code: ExitCode
+) -> None:
+    found = _advised(base_says, head_says)
+    assert found.rows[1].word == "inconclusive"
+    assert found.exit_code() == code
+    assert bool(found.unsettled) == (code != ExitCode.HELD)
+
+
+def test_a_regression_of_what_nobody_waits_for_is_one() -> None:
+    found = _advised("few", "few", shift=0.5)
+    assert found.rows[1].word == "regressed"
+    assert found.rows[1].advisory == ""
+    assert found.exit_code() == ExitCode.REGRESSION
+
+
+def test_what_nobody_waits_for_settles_nothing() -> None:
+    base, head = (replace(side, advisory="few") for side in _noisy(0.02, 0.04))
+    alone = compare(
+        Side(source="b", tool="harness", commit=None, measured=(base,)),
+        Side(source="h", tool="harness", commit=None, measured=(head,)),
+        interleaved=True,
+    )
+    assert alone.exit_code() == ExitCode.NOT_ENOUGH
+    assert alone.exit_code(allow_inconclusive=True) == ExitCode.NOT_ENOUGH

@@ -118,7 +118,7 @@ def test_bad_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: st
 
 
 def test_the_noise_between_sessions_widens_a_comparison(tmp_path: Path) -> None:
-    wall = real_report(tmp_path, "wall", 8)
+    wall = real_report(tmp_path, "hybrid", 8)
     for k in range(10):
         past = scaled(wall, 1.05 if k % 2 else 0.95, commit={"id": f"{k:040x}", "dirty": False})
         write(tmp_path / "past" / f"{k}.json", past)

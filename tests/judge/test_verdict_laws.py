@@ -227,3 +227,27 @@ def test_interleaved_rounds_are_compared_block_by_block_in_time() -> None:
     assert verdict.verdict == "regressed"
     assert "time-aligned" in verdict.method
     assert verdict.effect == pytest.approx(0.05, abs=0.02)
+
+
+@pytest.mark.parametrize("kind", ["noisy", "memory"])
+@pytest.mark.parametrize(("resolution", "word"), [(0.0, "regressed"), (0.19, "regressed"), (0.21, "unchanged")])
+def test_what_the_measurement_cannot_tell_is_no_change(kind: Any, resolution: float, word: str) -> None:
+    base = [[1.0 + 0.001 * k] for k in range(10)]
+    head = [[value + 0.2 for value in process] for process in base]
+    there = judge_metric(base, head, kind=kind, resolution=resolution)
+    assert there.verdict == word
+    assert judge_metric(head, base, kind=kind, resolution=resolution).verdict == OPPOSITE.get(word, word)
+    assert there.margin == pytest.approx(max({"noisy": 0.03, "memory": 0.05}[kind], resolution / 1.0045), rel=1e-3)
+
+
+def test_a_resolution_beside_which_the_level_is_nothing() -> None:
+    nothing, little = [[0.0]] * 6, [[400.0]] * 6
+    assert judge_metric(nothing, little, kind="memory", resolution=1e6).verdict == "unchanged"
+    assert judge_metric(nothing, little, kind="memory", resolution=100.0).verdict == "regressed"
+
+
+@pytest.mark.parametrize("name", ["resolution", "session_noise"])
+@pytest.mark.parametrize("value", [-1.0, NAN, INF])
+def test_settings_that_make_no_sense_are_named(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"^{name}: expected a number from 0"):
+        judge_metric([[1.0]], [[1.0]], **{name: value})  # type: ignore[arg-type]  # one of the settings
