@@ -357,7 +357,10 @@ class Replication:
             rest=self._rest.rest(),
             stalls=stalls,
             tries=self._tries.columns(),
-            generator=Generator(starved_s=self._starved_s if self._ended else NEVER, in_process=self._in_process),
+            generator=Generator(
+                starved_s=self._starved_s if self._ended and self.clock_name == "wall" else NEVER,
+                in_process=self._in_process,
+            ),
             open_load=isinstance(self.plan.arrivals, OpenArrivals),
         )
 
