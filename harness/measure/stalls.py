@@ -3,7 +3,8 @@
 A loop is late for two reasons: many callbacks are ready, or one does not give way. They are told apart by identity: as
 long as one beat is unanswered, each callback that is ready runs at most once, so a callback that is seen at two looks
 has not given way between them. How long it held the loop is the time between the first and the last such look: never
-too much, and too little by the time to the first look. What the thread merely waited for a core is taken off.
+too much, and too little by the time to the first look. What the thread merely waited for a core, and what
+was spent collecting garbage, is taken off.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ class _Hold:
 class StallWatch:
     """Watches the thread that `begin` is called on; `look` and `over` belong to one other thread.
 
-    `excused_s` returns for how long that thread could not go on so far (seconds): ready to run, it waited for a core, or
-    garbage was collected, which is a finding of its own.
+    `excused_s` returns for how long that thread could not go on so far (seconds): it was ready to run and waited for a
+    core, or garbage was collected, which is a finding of its own.
     """
 
     def __init__(self, excused_s: Callable[[], float]) -> None:

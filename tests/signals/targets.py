@@ -203,7 +203,7 @@ class KeptMemory(Healthy):
 
 
 class LongCollections(Healthy):
-    """Holds a large heap and collects all of it by hand after every twentieth workflow."""
+    """Holds a large heap and collects all of it by hand after every thirtieth workflow."""
 
     HEAP = 1_000_000
 
@@ -214,7 +214,7 @@ class LongCollections(Healthy):
     async def run(self, workflow: Workflow) -> None:
         """As above, and a collection."""
         await super().run(workflow)
-        if workflow.number % 20 == 5:
+        if workflow.number % 30 == 5:
             gc.collect()
 
     async def stop(self) -> None:
