@@ -8,6 +8,7 @@ from collections import Counter
 import numpy as np
 
 from harness.measure.record import Outcome, Series
+from harness.measure.totals.measured import together
 from harness.measure.totals.record import Totals
 
 CUT_OFF = "cut off"
@@ -29,6 +30,7 @@ def continued(before: Totals, after: Totals) -> Totals:
         latency_max_s=max(before.latency_max_s, after.latency_max_s),
         lag=before.lag + after.lag,
         lag_sum_s=before.lag_sum_s + after.lag_sum_s,
+        measured=together([before.measured, after.measured]),
         most_in_flight=max(before.most_in_flight, after.most_in_flight),
         resources=_one_after_the_other(before.resources, after.resources, before.ended_s),
         gauges=_one_after_the_other(before.gauges, after.gauges, before.ended_s),

@@ -22,6 +22,7 @@ from harness.measure.record import (
     no_attempts,
     no_workflows,
 )
+from harness.measure.totals.measured import MeasuredTotals, together
 from harness.measure.totals.record import BESIDE, Totals
 from harness.measure.totals.windows import Windows
 
@@ -51,6 +52,8 @@ class TotalsRecorder(Recorder):
     latency_sum_s: float = 0.0
     latency_max_s: float = 0.0
     most_in_flight: int = 0
+    kept: dict[str, MeasuredTotals] = field(default_factory=dict)
+    """What the target measured itself, up to the last folding."""
     _in_flight: int = 0
     _flying: set[int] = field(default_factory=set)
     """Those in flight whose start has been counted."""
@@ -101,6 +104,9 @@ class TotalsRecorder(Recorder):
 
     def fold(self, all_of_them: bool = False) -> None:
         """Add up what has ended, and forget its rows; at the end of a run, `all_of_them`."""
+        seen = {name: MeasuredTotals.of(values) for name, values in self.measured_columns().items()}
+        self.kept = together([self.kept, seen])
+        self.measured.clear()
         rows: Any = self.finished
         ended = [index for index, finished_s in rows.items() if all_of_them or not isnan(finished_s)]
         if not ended and not all_of_them:
@@ -169,6 +175,7 @@ class TotalsRecorder(Recorder):
             lag=Histogram(self.lags.copy()),
             lag_sum_s=self.lag_sum_s,
             most_in_flight=self.most_in_flight,
+            measured=dict(self.kept),
         )
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from harness.measure.histogram import Histogram
 from harness.measure.record import NEVER, Ints, Run, Series, Share
+from harness.measure.totals.measured import MeasuredTotals, together
 from harness.measure.totals.together import doubts_together, series_together
 from harness.measure.totals.windows import Windows
 
@@ -49,6 +50,7 @@ class Totals:
     doubts: tuple[str, ...] = ()
     invalid: str | None = None
     shares: tuple[Share, ...] = ()
+    measured: Mapping[str, MeasuredTotals] = field(default_factory=dict)
 
     @property
     def carried_out(self) -> int:
@@ -98,6 +100,7 @@ def merged(parts: Sequence[Totals]) -> Totals:
         lag=Histogram(np.sum([part.lag.counts for part in parts], axis=0)),
         lag_sum_s=sum(part.lag_sum_s for part in parts),
         most_in_flight=sum(part.most_in_flight for part in parts),
+        measured=together([part.measured for part in parts]),
         **beside(parts),
     )
 
@@ -112,5 +115,5 @@ def beside(parts: Sequence[Totals] | Sequence[Run]) -> dict[str, Any]:
         "driver_cpu_s": sum(part.driver_cpu_s for part in parts),
         "real_s": max(part.real_s for part in parts),
         "doubts": doubts_together([part.doubts for part in parts]),
-        "invalid": next((part.invalid for part in parts if part.invalid), None),
+        "invalid": "; ".join(dict.fromkeys(part.invalid for part in parts if part.invalid)) or None,
     }

@@ -13,6 +13,7 @@ import numpy as np
 
 from harness.measure.histogram import BUCKETS, Histogram
 from harness.measure.record import Ints, Outcome, Series, Share
+from harness.measure.totals.measured import MeasuredTotals
 from harness.measure.totals.record import Totals
 from harness.measure.totals.windows import MOST, Windows
 
@@ -52,6 +53,10 @@ def state_of(totals: Totals) -> dict[str, Any]:
         "lag": _sparse(totals.lag.counts),
         "resources": _series_state(totals.resources),
         "gauges": _series_state(totals.gauges),
+        "measured": {
+            name: {"counts": _sparse(one.counts), "total": one.total, "largest": one.largest}
+            for name, one in totals.measured.items()
+        },
         "shares": [{name: getattr(share, name) for name in Share.__slots__} for share in totals.shares],
     }
 
@@ -75,6 +80,10 @@ def totals_of(state: Mapping[str, Any]) -> Totals:
         lag=Histogram(_dense(state["lag"])),
         resources=_series_of(state["resources"]),
         gauges=_series_of(state["gauges"]),
+        measured={
+            name: MeasuredTotals(_dense(one["counts"]), float(one["total"]), float(one["largest"]))
+            for name, one in state.get("measured", {}).items()
+        },
         shares=tuple(Share(**share) for share in state["shares"]),
     )
     _check(found)

@@ -26,6 +26,7 @@ from harness.measure.summary import (
     ResourceMetrics,
     ThroughputMetrics,
 )
+from harness.measure.totals.measured import figures_of
 from harness.measure.totals.quantiles import quantile_of_windows
 from harness.measure.totals.record import BESIDE, Totals
 from harness.measure.trend import theil_sen
@@ -63,8 +64,10 @@ def summarise_totals(scenario: Scenario, runs: Sequence[Totals]) -> MultiAgentLo
         throughput=_throughput(runs),
         resources=_resources(beside.resources, runs),
         replications=tuple(map(_replication, beside.replications, runs)),
+        measured=figures_of([run.measured for run in runs]),
     )
-    return dataclasses.replace(metrics, doubts=(*all_doubts(shells, metrics, False), *_said(runs)))
+    doubts = all_doubts(shells, dataclasses.replace(metrics, measured=()), False)
+    return dataclasses.replace(metrics, doubts=(*doubts, *_said(runs)))
 
 
 def shell_of(totals: Totals) -> Run:
