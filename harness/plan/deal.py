@@ -16,6 +16,8 @@ _BLOCK = 100
 _GRID = 2.0**20
 _GOLDEN_SECTION = 0.6180339887498949
 _CHUNK = 4096
+_REMEMBERED = 2**18
+"""Types kept in a list: a soak of many millions has room for no more."""
 
 
 class Dealing(Protocol):
@@ -43,14 +45,20 @@ class Deal:
     total: int | None = None
     """How many workflows there are, where that is known: the last block is cut to fit."""
     _dealt: list[int] = field(default_factory=list)
+    _forgotten: int = 0
     _block: int = 0
     _start: int = 0
 
     def type_of(self, workflow: int) -> int:
-        """Index into `scenario.types` of the workflow with this index."""
-        while workflow >= len(self._dealt):
+        """Index into `scenario.types` of the workflow with this index; only the last few thousand are remembered."""
+        while workflow >= self._forgotten + len(self._dealt):
+            if len(self._dealt) >= _REMEMBERED:
+                self._forgotten += len(self._dealt)
+                self._dealt.clear()
             self._dealt.extend(self.more().tolist())
-        return self._dealt[workflow]
+        if workflow < self._forgotten:
+            return Deal(self.seed, self.weights, self.blocks, self.total).type_of(workflow)
+        return self._dealt[workflow - self._forgotten]
 
     def more(self) -> NDArray[np.int64]:
         """Deal the next stretch of whole blocks and return its types, shape (k,); `type_of` will not know them."""
