@@ -54,6 +54,8 @@ class HttpService:
         self._client: aiohttp.ClientSession | None = None
         self._templates: dict[str, RequestTemplate] = {}
         self._poller: GaugePoller | None = None
+        # a worker drives a part of the plan: its rows are not the workflows' numbers
+        self._first, self._stride = session.plan.part.number_of(0), session.plan.part.workers
         self._types = [kind.name for kind in session.plan.scenario.types]
 
     async def start(self) -> None:
@@ -151,7 +153,7 @@ class HttpService:
         async with self._client.request(
             prepared.method, prepared.url, headers=prepared.headers, data=prepared.body, allow_redirects=False
         ) as response:
-            due_s = self._recorder.due[workflow.number]
+            due_s = self._recorder.due[(workflow.number - self._first) // self._stride]
             self._recorder.measure("time_to_first_byte_s", self._now() - due_s)
             given = response.headers.get(self._target.id_header)
             if given is not None and given != workflow.id and _OWN_ID.fullmatch(given):
