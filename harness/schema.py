@@ -58,10 +58,13 @@ def load_schema(name: str) -> dict[str, Any]:
 def schema_mistakes(name: str, document: object, most: int | None = None) -> list[Mistake]:
     """Every mistake of `document` against the schema `name` (draft 2020-12), in the document's own order.
 
-    `most` ends the search after so many errors: a stranger's document may have more than there is time for. Of a union that nothing fits, only the part that was most likely meant is reported.
+    `most` ends the search after so many errors: a stranger's document may have more than there is time for. Of a union
+    that nothing fits, only the part that was most likely meant is reported.
     """
     validator = _validator(name)
-    found = [pair for error in islice(validator.iter_errors(document), most) for pair in _mistakes(error, validator.schema)]
+    found = [
+        pair for error in islice(validator.iter_errors(document), most) for pair in _mistakes(error, validator.schema)
+    ]
     found.sort(key=lambda pair: _position(document, pair[0]))
     return list(dict.fromkeys(mistake for _, mistake in found))
 

@@ -96,9 +96,6 @@ def _run_of(path: str, run: Mapping[str, Any]) -> MeasuredRun:
         mistakes.append(Mistake(f"workflow_run.{name}", "nothing" if value is None else repr(value)[:60], words))
         return kind()
 
-    # a repository that is gone is null; the event of one that is there always names it
-    repository = run.get("head_repository")
-    full_name = repository.get("full_name") if isinstance(repository, dict) else ""
     found = MeasuredRun(
         number=given("id", int, "a whole number"),
         order=(given("run_number", int, "a whole number"), given("run_attempt", int, "a whole number")),
@@ -106,10 +103,16 @@ def _run_of(path: str, run: Mapping[str, Any]) -> MeasuredRun:
         conclusion=str(run.get("conclusion")),
         head_sha=given("head_sha", str, "the hash of a commit"),
         head_branch=given("head_branch", str, "a string"),
-        head_repository=full_name if isinstance(full_name, str) and _REPOSITORY.fullmatch(full_name) else "",
+        head_repository=_full_name(run.get("head_repository")),
     )
     if not mistakes and not _COMMIT.fullmatch(found.head_sha):
         mistakes.append(Mistake("workflow_run.head_sha", repr(found.head_sha)[:60], "the hash of a commit"))
     if mistakes:
         raise DeclarationError(path, mistakes)
     return found
+
+
+def _full_name(repository: Any) -> str:
+    """`owner/name`; a repository that is gone is null in the event."""
+    name = repository.get("full_name") if isinstance(repository, dict) else None
+    return name if isinstance(name, str) and _REPOSITORY.fullmatch(name) else ""
