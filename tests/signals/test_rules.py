@@ -211,6 +211,14 @@ def plain(_workflow: Any) -> None:
     time.sleep(0.01)
 
 
+def test_both_engines_of_the_built_in_orchestrator_give_the_same_signals() -> None:
+    declared = orchestrated(RateLoad(54.0, "poisson", workflows=200), fail=0.3, size=10, retry=Retry(max_attempts=3))
+    fast, loop = (run(declared, clock="virtual", engine=engine) for engine in ("fast", "loop"))  # type: ignore[arg-type]  # a literal
+    metrics = [summarise(declared, [done]) for done in (fast, loop)]
+    assert judge_signals(metrics[0]) == judge_signals(metrics[1])
+    assert metrics[0].signals == metrics[1].signals
+
+
 def test_what_ends_within_a_second_is_not_left() -> None:
     async def work(workflow: Any) -> None:
         asyncio.get_running_loop().create_task(asyncio.sleep(0.4 + 0.01 * workflow.number))
