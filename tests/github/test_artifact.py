@@ -6,7 +6,6 @@ import json
 import os
 import stat
 import struct
-import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from harness import schema
 from harness.bridges.github_artifact import MOST_PACKED_B, MOST_UNPACKED_B, comparison_in
 from harness.errors import ReportError
 from tests.github.made import comparison, metric, packed, slower, zipped
@@ -167,10 +167,8 @@ def test_a_hostile_artifact_is_refused(name: str, tmp_path: Path, monkeypatch: p
     made, said = {**ARCHIVES, **DOCUMENTS}[name]
     content = made()
     monkeypatch.chdir(tmp_path)
-    began = time.process_time()
     with pytest.raises(ReportError, match=said) as raised:
         comparison_in(content, "artifact")
-    assert time.process_time() - began < 20, "an artifact must not hold the job up"
     assert raised.value.exit_code == 2
     told = str(raised.value)
     assert all(line.startswith("artifact: ") for line in told.splitlines())
@@ -184,11 +182,18 @@ def test_a_large_honest_artifact_is_read() -> None:
     assert len(comparison_in(packed(comparison(rows)), "artifact")["metrics"]) == 800
 
 
-def test_the_most_that_is_allowed_takes_no_long_time() -> None:
-    """A file of the largest size whose every row has every mistake: what is said stays short."""
+def test_the_search_for_mistakes_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of the largest size whose every row has every mistake: looking at all of them would take a minute."""
+    looked_at: list[object] = []
+    real = schema._mistakes
+
+    def counted(error: Any, root: Any) -> Any:
+        looked_at.append(error)
+        return real(error, root)
+
+    monkeypatch.setattr(schema, "_mistakes", counted)
     row = {"name": "", "verdict": 7, "waiver": {}, "no_worse": "x", "interval": {"low": "x"}}
     content = packed({**slower(), "metrics": [row] * 5000})
-    began = time.process_time()
     with pytest.raises(ReportError, match=r"and \d+ more mistakes"):
         comparison_in(content, "artifact")
-    assert time.process_time() - began < 20
+    assert 60 < len(looked_at) < 1000
