@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+from collections.abc import Sequence
 from typing import Protocol
 
 from harness.drive.clock import Clock, Rank
@@ -58,8 +59,9 @@ class OpenSource(Source):
     def __init__(self, dispatcher: Offering, arrivals: OpenArrivals, clock: Clock) -> None:
         self._dispatcher = dispatcher
         self._clock = clock
-        self._due: list[float] = arrivals.due_s.tolist()
-        self._batch: list[int] = arrivals.batch.tolist()
+        # as lists they would take five times the memory, which counts in a soak of many millions
+        self._due: Sequence[float] = arrivals.due_s.data
+        self._batch: Sequence[int] = arrivals.batch.data
         self._cap = math.inf if arrivals.max_in_flight is None else arrivals.max_in_flight
         self._next = 0
         self._held_since_s: float | None = None
