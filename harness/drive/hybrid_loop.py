@@ -62,6 +62,7 @@ class HybridLoop(VirtualLoop):
         self._native_id = 0
         self._cpu_clock: int | None = None
         self._turns = 0
+        self._goes_on = False
         self._seen_s = (0.0, 0.0)
         self._gaps_s = 0.0
         self._waited_s = math.nan
@@ -199,10 +200,12 @@ class HybridLoop(VirtualLoop):
         """Nothing is ready: wait for what goes on outside, or skip the time to the next timer."""
         held: list[Held] = []
         if self._heard or self._outside.possible():
-            now_s = self.time()
+            now_s, began_s = self.time(), time.monotonic()
             self._flow = _Flow(now_s, 0.0, _nothing)  # looking around is the harness's work, not the target's
             held = self._held()
-            self._go_on(now_s)
+            # but what goes on outside goes on meanwhile
+            goes_on, self._goes_on = self._goes_on or bool(held), bool(held)
+            self._go_on(now_s + (time.monotonic() - began_s if goes_on else 0.0))
         if self._ready:
             return
         if held:

@@ -161,7 +161,9 @@ class Replication:
         except KeyboardInterrupt:
             if not self.take_stop_signals:
                 raise
-            return self._asked_to_stop or "interrupted"
+            if self._asked_to_stop is None:  # the first signal asks, and only a second one raises
+                self.recorder.doubts.append("the target raised KeyboardInterrupt, which no signal had asked for")
+            return self._asked_to_stop or "stopped by the target"
         except (RuntimeError, asyncio.CancelledError) as error:
             if isinstance(error, RuntimeError) and "loop stopped before" not in str(error):
                 raise

@@ -134,6 +134,22 @@ def test_time_never_goes_back_and_stands_still_outside_the_run() -> None:
     loop.close()
 
 
+@pytest.mark.parametrize("kind", ["thread", "child"])
+def test_real_waits_count_in_full_although_they_are_looked_at_over_and_over(kind: str) -> None:
+    async def thread(_workflow: Workflow) -> None:
+        loop, over = asyncio.get_running_loop(), asyncio.Event()
+        threading.Thread(target=lambda: (time.sleep(0.4), loop.call_soon_threadsafe(over.set)), daemon=True).start()
+        await over.wait()
+
+    async def child(_workflow: Workflow) -> None:
+        process = await asyncio.create_subprocess_exec("sleep", "0.4")
+        await process.wait()
+
+    done = drive({"thread": thread, "child": child}[kind], clock="hybrid", workflows=1)
+    # each look takes as long as it takes; the work outside goes on meanwhile
+    assert 0.36 < latencies(done)[0] <= done.real_s
+
+
 # --------------------------------------------------------------------------------------------- ends, as on other clocks
 
 

@@ -14,9 +14,13 @@ from typing import Any
 import anyio
 import pytest
 
+from harness.drive.adapters.callables import factory_for
 from harness.drive.hybrid_loop import HybridLoop
+from harness.drive.target import Workflow
 from harness.drive.virtual_loop import VirtualLoop
 from harness.errors import ClockError
+from harness.execute import run
+from tests.drive.small import scenario
 
 
 def play(main: Callable[[], Coroutine[Any, Any, Any]], loop: VirtualLoop | None = None) -> tuple[float, Any]:
@@ -359,3 +363,14 @@ def test_eager_tasks() -> None:
         await asyncio.gather(*(asyncio.sleep(1) for _ in range(5)))
 
     assert play(main)[0] == 1.0
+
+
+@pytest.mark.parametrize("clock", ["virtual", "hybrid", "wall"])
+def test_a_target_that_raises_keyboard_interrupt_is_not_taken_for_ctrl_c(clock: Any) -> None:
+    async def gives_up(_workflow: Workflow) -> None:
+        await asyncio.sleep(0.01)
+        raise KeyboardInterrupt
+
+    done = run(scenario(), target=factory_for("tests:it", gives_up), clock=clock, take_stop_signals=True)
+    assert done.stopped == "stopped by the target"
+    assert "the target raised KeyboardInterrupt, which no signal had asked for" in done.doubts

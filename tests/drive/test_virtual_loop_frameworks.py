@@ -96,8 +96,7 @@ def autogen_core() -> Any:
     return run
 
 
-def langgraph() -> Any:
-    pytest.importorskip("langgraph")
+def _langgraph_builder() -> Any:
     from langgraph.graph import END, START, StateGraph  # noqa: PLC0415 - optional
 
     async def node(_state: Any) -> Any:
@@ -109,10 +108,68 @@ def langgraph() -> Any:
         builder.add_node(name, node)
     for one, other in ((START, "a"), ("a", "b"), ("b", "c"), ("c", END)):
         builder.add_edge(one, other)
-    graph = builder.compile()
+    return builder
+
+
+def langgraph() -> Any:
+    pytest.importorskip("langgraph")
+    graph = _langgraph_builder().compile()
 
     async def run(_workflow: Workflow) -> None:
         await graph.ainvoke({"x": 0})
+
+    return run
+
+
+def langgraph_with_checkpoints() -> Any:
+    pytest.importorskip("langgraph")
+    from langgraph.checkpoint.memory import InMemorySaver  # noqa: PLC0415 - optional
+
+    graph = _langgraph_builder().compile(checkpointer=InMemorySaver())
+
+    async def run(workflow: Workflow) -> None:
+        await graph.ainvoke({"x": 0}, {"configurable": {"thread_id": workflow.id}})
+
+    return run
+
+
+def agent_framework() -> Any:
+    pytest.importorskip("agent_framework")
+    from agent_framework import Agent, BaseChatClient, ChatResponse, Message  # noqa: PLC0415 - optional
+
+    class Fake(BaseChatClient):  # type: ignore[misc,type-arg,unused-ignore]  # where it is not installed, it is Any
+        async def _answer(self) -> Any:
+            await asyncio.sleep(WAIT_S)
+            return ChatResponse(messages=[Message("assistant", ["done"])])
+
+        def _inner_get_response(self, **_given: Any) -> Any:
+            return self._answer()
+
+    agent = Agent(client=Fake(), instructions="go")
+
+    async def run(_workflow: Workflow) -> None:
+        session = agent.create_session()
+        for _ in range(WAITS):
+            assert (await agent.run("go", session=session)).text == "done"
+
+    return run
+
+
+def anyio() -> Any:
+    pytest.importorskip("anyio")
+    import anyio as library  # noqa: PLC0415 - optional
+
+    async def run(_workflow: Workflow) -> None:
+        one_at_a_time = library.CapacityLimiter(1)
+
+        async def child() -> None:
+            async with one_at_a_time:
+                with library.fail_after(5):
+                    await library.sleep(WAIT_S)
+
+        async with library.create_task_group() as group:
+            for _ in range(WAITS):
+                group.start_soon(child)
 
     return run
 
@@ -140,6 +197,9 @@ FRAMEWORKS: list[Callable[[], Any]] = [
     llama_index_workflows,
     autogen_core,
     langgraph,
+    langgraph_with_checkpoints,
+    agent_framework,
+    anyio,
     aiosqlite,
 ]
 
