@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import datetime
+import importlib.util
 import json
 import math
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.cli import main
 from harness.drive.adapters.http_answers import retry_after_s
 from harness.drive.adapters.http_templates import RequestTemplate
-from harness.drive.opening import chosen_target
+from harness.drive.opening import chosen_target, target_factory
 from harness.drive.target import Workflow
-from harness.errors import DeclarationError
+from harness.errors import DeclarationError, MissingExtraError
 from harness.scenario.http import HttpRequest, HttpTarget, public_url
 from harness.scenario.load import load_scenarios
 
@@ -222,3 +225,14 @@ def test_the_table_counts_where_nothing_else_was_asked_for() -> None:
     assert chosen_target("http://x", False, declared) == HttpTarget("http://x", connections=3)
     with pytest.raises(DeclarationError, match="no url in"):
         chosen_target("builtin", True, HttpTarget(""))
+
+
+@pytest.mark.parametrize("package", ["aiohttp", "jsonpointer", "prometheus_client"])
+def test_a_client_that_is_not_installed_is_named_with_its_extra(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == package else find(name, *rest))
+    with pytest.raises(MissingExtraError, match=rf"{package}.*agent-load-harness\[http\]"):
+        target_factory("http://127.0.0.1:9/")
+    if package != "jsonpointer":
+        done = CliRunner().invoke(main, ["fake-llm"])
+        assert (done.exit_code, "agent-load-harness[provider]" in done.stderr) == (2, True)

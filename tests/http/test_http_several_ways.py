@@ -20,7 +20,7 @@ async def fine(_request: web.Request) -> web.Response:
     return web.json_response({})
 
 
-@pytest.mark.parametrize("way", [(), ("--soak",), ("--workers", "2")], ids=["rows", "soak", "workers"])
+@pytest.mark.parametrize("way", [("--soak",), ("--workers", "2")], ids=["soak", "workers"])
 def test_what_the_target_measured_is_in_the_report(way: tuple[str, ...], tmp_path: Path) -> None:
     file = tmp_path / "few.toml"
     with service(fine) as shown:

@@ -47,9 +47,7 @@ def summarise_totals(scenario: Scenario, runs: Sequence[Totals]) -> MultiAgentLo
         raise AssertionError(f"{offered} workflows were offered, but {counts.sum()} have an outcome")
     shells = [shell_of(run) for run in runs]
     beside = summarise(scenario, shells)
-    errors: Counter[str] = Counter()
-    for run in runs:
-        errors.update(run.errors)
+    errors: Counter[str] = sum((Counter(run.errors) for run in runs), Counter())
     metrics = dataclasses.replace(
         beside,
         offered=offered,
@@ -64,10 +62,9 @@ def summarise_totals(scenario: Scenario, runs: Sequence[Totals]) -> MultiAgentLo
         throughput=_throughput(runs),
         resources=_resources(beside.resources, runs),
         replications=tuple(map(_replication, beside.replications, runs)),
-        measured=figures_of([run.measured for run in runs]),
     )
-    doubts = all_doubts(shells, dataclasses.replace(metrics, measured=()), False)
-    return dataclasses.replace(metrics, doubts=(*doubts, *_said(runs)))
+    doubts, measured = all_doubts(shells, metrics, False), figures_of([run.measured for run in runs])
+    return dataclasses.replace(metrics, warm_up=None, doubts=(*doubts, *_said(scenario, runs)), measured=measured)
 
 
 def shell_of(totals: Totals) -> Run:
@@ -84,8 +81,10 @@ def shell_of(totals: Totals) -> Run:
     )
 
 
-def _said(runs: Sequence[Totals]) -> list[str]:
+def _said(scenario: Scenario, runs: Sequence[Totals]) -> list[str]:
     said = ["no rows were kept: percentiles are read off histograms, within 0.1 %"]
+    if scenario.warm_up_s or scenario.warm_up_workflows:
+        said.append("no rows were kept: warm-up is not left out")
     if any(len(run.shares) > 1 for run in runs):
         said.append("concurrent workflows: the sum of each worker's largest number, so an upper bound")
     return said
