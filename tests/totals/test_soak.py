@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from harness.measure.totals.state import state_of, totals_of
 from harness.measure.totals.summarised import summarise_totals
 from harness.report.checkpoint import read_checkpoint, write_checkpoint
 from harness.scenario.load import load_catalog
-from harness.scenario.model import RateLoad
+from harness.scenario.model import ClosedLoad, RateLoad
 from harness.soak import Soak, soak
 from tests.distribute import flows
 from tests.distribute.flows import scenario_with
@@ -49,6 +50,18 @@ def test_a_soak_on_the_virtual_clock_is_the_run_without_its_rows() -> None:
     for name in ("p50", "p95", "p99"):
         exact, read = getattr(rows.latency, name).value, getattr(totals.latency, name).value
         assert read == pytest.approx(exact, rel=0.001)
+
+
+def test_memory_does_not_grow_with_what_was_done() -> None:
+    """Live blocks of memory after 20,000 workflows of the built-in orchestrator beside those after 60,000."""
+    seen = []
+    for workflows in (20_000, 60_000):
+        load = scenario_with(ClosedLoad(20, workflows=workflows))
+        tracemalloc.start()
+        soak(load, 0, clock="virtual", keep=Soak())
+        seen.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert seen[1] < 1.1 * seen[0], seen
 
 
 def test_a_state_is_exact() -> None:

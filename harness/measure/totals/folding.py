@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from math import isnan
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -179,8 +179,12 @@ class TotalsRecorder(Recorder):
         )
 
 
-class _Nowhere(list[tuple[Any, ...]]):
+class _Nowhere(bytearray):
     """Where attempts go that nobody keeps."""
 
-    def append(self, _row: tuple[Any, ...]) -> None:
+    def extend(self, _row: object) -> None:
         """Forget it."""
+
+    def __iadd__(self, _row: object) -> Self:
+        """Forget it."""
+        return self
