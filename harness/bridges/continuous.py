@@ -103,13 +103,13 @@ def continuous(
     watcher: Watcher,
     report_dir: Path | None = None,
 ) -> Outcome:
+    # long: one step after the other, within what must be undone whatever happens
     """Check both commits out, measure them interleaved, judge them. Only the reports are kept, below `report_dir`.
 
     The first Ctrl-C or SIGTERM ends the measuring, and what was measured is judged; `now` is what waivers expire
     against. Raises `HarnessError` for a commit, file or target that does not exist, and where both sides would measure
     the same code.
     """
-    # long: one step after the other, within what must be undone whatever happens
     asked: list[str] = []
     repository = find_repository(Path.cwd())
     _refuse_other_code(request.target, repository)

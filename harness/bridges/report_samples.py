@@ -75,6 +75,7 @@ def run_command(scenario: str, target: str, clock: str, seeds: Sequence[int]) ->
 
 
 def _measured(report: Report, figure: _Figure) -> Measured | None:
+    # long: one record, field by field
     document = report.document
     kept = [(one["seed"], values) for one in document["replications"] if (values := _values(one, figure, report.clock))]
     if not kept:

@@ -48,6 +48,7 @@ class Family:
 
 
 def decide(metric: MetricSamples, evidence: Evidence, p_adjusted: float, family: Family) -> Verdict:
+    # long: one record, field by field
     """Apply floor, margin and error rates to one metric's evidence."""
     before, after = evidence.levels
     word, reason, needed = _settle(metric, evidence, p_adjusted, family)
