@@ -132,7 +132,7 @@ def test_what_stands_worse(values: list[float | None], direction: str, count: in
 
 def test_a_metric_that_is_measured_otherwise_now_is_not_called_recovered(github: FakeGitHub) -> None:
     keep(github, worse())
-    redeclared = past(series("few.p50", WORSE, current=False), series("few.p50", [1.0] * 3), series("few.p95", FLAT))
+    redeclared = past(series("few.p50", [1.0] * 3), series("few.p50", WORSE, current=False), series("few.p95", FLAT))
     done = keep(github, redeclared)
     assert "edited issue" in done.said
     assert listed(github) == [("open", "Benchmarks: 1 metric got worse")]
