@@ -112,7 +112,7 @@ def main(arguments: list[str]) -> int:
 def _sections(quick: bool, data: Path | None) -> Iterator[Section]:
     share = 20 if quick else 1
     yield synthetic.false_alarms(6000 // share)
-    yield misleading.misleading(1500 // share)
+    yield misleading.misleading(400 // share)
     yield synthetic.whole_comparisons(300 // share)
     yield synthetic.power(4000 // share)
     yield synthetic.special(2000 // share)
