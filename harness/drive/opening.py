@@ -46,7 +46,9 @@ def chosen_target(given: str, by_default: bool, declared: HttpTarget | None) -> 
     if is_url(given):
         return replace(declared, url=given)
     if not declared.url:
-        raise DeclarationError("options", [Mistake("--target", "nothing, and no url in [target]", "http://… or https://…")])
+        raise DeclarationError(
+            "options", [Mistake("--target", "nothing, and no url in [target]", "http://… or https://…")]
+        )
     return declared
 
 
