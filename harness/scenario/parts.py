@@ -329,8 +329,8 @@ def packed_times(due: bytes) -> array[float]:
 class BaselineLine:
     """One line of the baseline: `metric` `op` `limit`, the limit in the metric's base unit.
 
-    Base units: s, B, a share, per second, a count, a ratio. `op` is one of `< <= > >= =`, or `recorded`: the metric must be
-    there, any value holds. `text` is what the user wrote.
+    Base units: s, B, a share, per second, a count, a ratio. `op` is one of `< <= > >= =`, or `recorded`: the metric
+    must be there, any value holds. `text` is what the user wrote.
     """
 
     metric: str
