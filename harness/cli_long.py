@@ -112,7 +112,9 @@ class _Writer:
 
     def discard(self) -> None:
         """The run has ended and its report is written."""
+        from harness.report.checkpoint import remove_checkpoint  # noqa: PLC0415 - as above
+
         if self._thread is not None:
             self._thread.join()
         if self._path is not None:
-            self._path.unlink(missing_ok=True)
+            remove_checkpoint(self._path)

@@ -5,6 +5,7 @@ It is written whole and takes the place of the one before it, so whenever the pr
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -42,6 +43,12 @@ def write_checkpoint(path: Path, report: Report, totals: Totals) -> None:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise ReportError(f"{path}: cannot write the checkpoint: {cause(error)}") from error
+
+
+def remove_checkpoint(path: Path) -> None:
+    """Remove a checkpoint that is not needed any more; one that cannot be removed does no harm."""
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def read_checkpoint(path: Path) -> Totals:
