@@ -32,6 +32,7 @@ class Soak:
     before: Totals | None = None
 
 
+# long: two ways to begin, one to run, and the arguments of both
 def soak(
     scenario: Scenario,
     seed: int = 0,

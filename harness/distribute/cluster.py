@@ -188,7 +188,7 @@ class _Crew:
         """Wait until every task is done or its worker is gone."""
         words = _dask().Queue(f"words-{self.run}", client=self.client)
         stop, until = _dask().Event(f"stop-{self.run}", client=self.client), float("inf")
-        while real_now_s() < until and not all([self._is_over(worker) for worker in range(len(self.tickets))]):
+        while real_now_s() < until and not all(map(self._is_over, range(len(self.tickets)))):
             self._take(words)
             self._look_for_deaths()
             if progress is not None:
