@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from harness.plan.deal import Deal, Dealing, deal_of, quotas
 from harness.plan.draws import Purpose, QuantileTable, table_of, uniform, workflow_key
-from harness.plan.laws import CHUNK, Floats, arrival_luck, curve_of, curve_times, exponential_table
+from harness.plan.laws import CHUNK, Floats, Gaps, curve_of, curve_times, gaps_before
 from harness.plan.part import WHOLE, Part
 from harness.plan.program import Program, compile_programs
 from harness.scenario.model import (
@@ -159,40 +159,41 @@ def _closed_phases(load: Load) -> ClosedArrivals:
     return ClosedArrivals(changes[0][1], table_of(think), None, begin_s, tuple(changes[1:]))
 
 
-def due_stretches(load: Load, seed: int, first: int = 0) -> Iterator[Floats]:
+def due_stretches(load: Load, seed: int, first: int = 0, gaps: Gaps = gaps_before) -> Iterator[Floats]:
     """The due times of an open load, ascending, in arrays of a few thousand: a long load need not be held at once.
 
-    `first` is the number of the first workflow. There is at least one array; any may be empty.
+    `first` is the number of the first workflow. There is at least one array; any may be empty. `gaps` makes the random
+    gaps, the same as `gaps_before`, perhaps faster.
     """
     match load:
         case PhasedLoad(phases):
-            yield from _phased_times(phases, seed)
+            yield from _phased_times(phases, seed, gaps)
         case RateLoad():
-            yield from _rate_times(load, seed, first)
+            yield from _rate_times(load, seed, first, gaps)
         case RampLoad() | StepsLoad() | SpikesLoad():
-            yield from curve_times(curve_of(load), load.spacing, seed, first)
+            yield from curve_times(curve_of(load), load.spacing, seed, first, gaps)
         case TraceLoad():
             yield from _trace_times(load)
         case BurstLoad(sizes, every_s):
             yield np.repeat(np.arange(len(sizes)), sizes).astype(np.float64) * float(every_s or 0)
 
 
-def _phased_times(phases: tuple[Phase, ...], seed: int) -> Iterator[Floats]:
+def _phased_times(phases: tuple[Phase, ...], seed: int, gaps: Gaps) -> Iterator[Floats]:
     """Each phase's own times, from where the one before it ends."""
     begin_s, offered = 0.0, 0
     for phase in phases:
-        for times in due_stretches(phase, seed, offered):
+        for times in due_stretches(phase, seed, offered, gaps):
             yield begin_s + times
             offered += len(times)
         begin_s += length_s(phase) or 0.0
 
 
-def _rate_times(load: RateLoad, seed: int, first: int) -> Iterator[Floats]:
+def _rate_times(load: RateLoad, seed: int, first: int, gaps: Gaps) -> Iterator[Floats]:
     offered, now = 0, 0.0
     while True:
         if load.law == "poisson":
             # accumulate adds one gap after the other, from the left: the same bits as a loop
-            times = np.add.accumulate(np.concatenate([[now], _gaps(load, seed, first + offered)]))[1:]
+            times = np.add.accumulate(np.concatenate([[now], gaps(1 / load.rate_per_s, seed, first + offered)]))[1:]
         else:
             times = np.arange(offered, offered + CHUNK, dtype=np.float64) / load.rate_per_s
         if load.workflows is not None:
@@ -211,11 +212,6 @@ def _until(load: RateLoad, times: Floats, offered: int) -> int:
     if load.law == "poisson":
         return int(np.searchsorted(times, duration_s))
     return max(0, math.ceil(load.rate_per_s * duration_s) - offered)
-
-
-def _gaps(load: RateLoad, seed: int, first: int) -> Floats:
-    """Gaps before workflows `first` and on; shape (CHUNK,)."""
-    return exponential_table(1 / load.rate_per_s).all_at(arrival_luck(seed, first))
 
 
 def _trace_times(load: TraceLoad) -> Iterator[Floats]:

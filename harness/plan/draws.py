@@ -62,9 +62,14 @@ def mix(z: int) -> int:
     return z ^ (z >> 31)
 
 
+def seed_key(seed: int) -> int:
+    """The 64-bit key of a replication, which the keys of its workflows are made from."""
+    return mix((seed + _GOLDEN) & _MASK)
+
+
 def workflow_key(seed: int, workflow: int) -> int:
     """The 64-bit key under which all draws of one workflow are made."""
-    return mix((mix((seed + _GOLDEN) & _MASK) + (workflow + 1) * _GOLDEN) & _MASK)
+    return mix((seed_key(seed) + (workflow + 1) * _GOLDEN) & _MASK)
 
 
 def uniform(key: int, step: int, attempt: int, purpose: int) -> float:

@@ -9,7 +9,7 @@ Only adding, multiplying, dividing and square roots, which IEEE 754 rounds corre
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,14 +105,12 @@ def _curve(pieces: list[tuple[float, float, float]]) -> RateCurve:
     )
 
 
-def curve_times(curve: RateCurve, spacing: Spacing, seed: int, first: int) -> Iterator[Floats]:
+def curve_times(curve: RateCurve, spacing: Spacing, seed: int, first: int, gaps: Gaps) -> Iterator[Floats]:
     """Due times along a curve, ascending, in arrays of up to `CHUNK`; `first` is the number of the first workflow."""
-    offered, amount, gaps = 0, 0.0, exponential_table(1.0)
+    offered, amount = 0, 0.0
     while True:
         if spacing == "poisson":
-            amounts = np.add.accumulate(np.concatenate([[amount], gaps.all_at(arrival_luck(seed, first + offered))]))[
-                1:
-            ]
+            amounts = np.add.accumulate(np.concatenate([[amount], gaps(1.0, seed, first + offered)]))[1:]
             amount = float(amounts[-1])
         else:
             amounts = np.arange(offered, offered + CHUNK, dtype=np.float64)
@@ -124,9 +122,14 @@ def curve_times(curve: RateCurve, spacing: Spacing, seed: int, first: int) -> It
             return
 
 
-def arrival_luck(seed: int, first: int) -> Floats:
-    """The draws that the gaps before workflows `first` and on are made of; shape (CHUNK,)."""
-    return uniforms(seed, np.arange(first, first + CHUNK, dtype=np.uint64), Purpose.ARRIVAL)
+def gaps_before(mean_s: float, seed: int, first: int) -> Floats:
+    """Exponential gaps before workflows `first` and on; shape (CHUNK,)."""
+    luck = uniforms(seed, np.arange(first, first + CHUNK, dtype=np.uint64), Purpose.ARRIVAL)
+    return exponential_table(mean_s).all_at(luck)
+
+
+Gaps = Callable[[float, int, int], Floats]
+"""What `gaps_before` is."""
 
 
 def exponential_table(mean_s: float) -> QuantileTable:

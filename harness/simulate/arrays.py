@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
-from numba.extending import overload, register_jitable
+from numba.extending import register_jitable
 
 from harness.plan.draws import CELLS, ROWS, Purpose, quantile
 from harness.simulate import primitives
@@ -26,16 +26,21 @@ _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 _0, _1, _2, _3 = (np.uint64(n) for n in range(4))
 _UNIT = 2.0**-53
+_ARRIVAL = int(Purpose.ARRIVAL)
 _THINK = int(Purpose.THINK)
 _TABLE = ROWS * (CELLS + 1)
 """Knots of one quantile table; compiled, tables lie one behind the other."""
 
 
+BODIES: dict[Any, Any] = {}
+"""What to put in place of each primitive."""
+
+
 def body_of(primitive: Callable[..., Any]) -> Callable[[_Body], _Body]:
-    """Compiled code that calls `primitive` runs the decorated function, whatever the types it is called with."""
+    """The decorated function is what a compiled kernel does where its source calls `primitive`."""
 
     def register(body: _Body) -> _Body:
-        overload(primitive, strict=False)(lambda *_types: body)
+        BODIES[primitive] = body
         return body
 
     return register
@@ -116,21 +121,25 @@ def push(sim: Any, world: Any, when_s: float, order: int, target: int) -> None:
         rise(sim.calendar, np.uint64(world.events - 1), when_s, order, target)
 
 
+@body_of(primitives.next_s)
+def next_s(sim: Any, world: Any) -> float:
+    when_s, order, target = sim.calendar
+    if world.hole:
+        world.hole = 0
+        world.events -= 1
+        last = np.uint64(world.events)
+        when = when_s[last]
+        when_s[last] = math.inf  # behind the last event all is at infinity, so that four children can be compared
+        if last > _0:
+            sink(sim.calendar, last, when, order[last], target[last])
+    return float(when_s[_0])
+
+
 @body_of(primitives.pop)
 def pop(sim: Any, world: Any) -> tuple[float, int, int]:
     when_s, order, target = sim.calendar
-    if world.hole:
-        last = world.events - 1
-        world.events = last
-        when = when_s[last]
-        when_s[last] = math.inf  # behind the last event all is at infinity, so that four children can be compared
-        if last > 0:
-            sink(sim.calendar, np.uint64(last), when, order[last], target[last])
-    world.hole = 1
-    if world.events == 0:
-        world.hole = 0
-        return math.inf, 0, 0
-    return when_s[0], order[0], target[0]
+    world.hole = min(1, world.events)
+    return when_s[_0], order[_0], target[_0]
 
 
 @body_of(primitives.bring_luck)
@@ -139,7 +148,7 @@ def bring_luck(sim: Any, world: Any, job: Any) -> None:  # noqa: ARG001 - one si
 
 
 @register_jitable(forceinline=True)
-def uniform(key: Any, place: int, attempt: int, purpose: int) -> float:
+def uniform_of(key: Any, place: int, attempt: int, purpose: int) -> float:
     """`plan.draws.uniform`."""
     counter = (((place << 16) | attempt) << 8) | purpose
     return float(np.int64(mix(key + np.uint64(counter + 1) * _ODD) >> _11) * _UNIT)
@@ -147,17 +156,19 @@ def uniform(key: Any, place: int, attempt: int, purpose: int) -> float:
 
 @body_of(primitives.chance)
 def chance(sim: Any, world: Any, job: Any, purpose: int) -> float:  # noqa: ARG001 - one signature for both forms
-    return uniform(job.key, job.place, job.attempt, purpose)
+    return uniform_of(job.key, job.place, job.attempt, purpose)
 
 
 @body_of(primitives.drawn_s)
 def drawn_s(sim: Any, world: Any, job: Any, table: int, purpose: int) -> float:  # noqa: ARG001 - as above
-    return quantile(sim.tables, table * _TABLE, uniform(job.key, job.place, job.attempt, purpose))
+    luck = uniform_of(job.key, job.place, job.attempt, purpose)
+    return quantile(sim.tables, table * _TABLE, luck)
 
 
 @body_of(primitives.think_s)
 def think_s(sim: Any, world: Any, job: Any) -> float:
-    return quantile(sim.tables, world.think_table * _TABLE, uniform(job.key, 0, 0, _THINK))
+    luck = uniform_of(job.key, 0, 0, _THINK)
+    return quantile(sim.tables, world.think_table * _TABLE, luck)
 
 
 @body_of(primitives.write_attempt)
@@ -205,3 +216,18 @@ def write_workflow(sim: Any, world: Any, job: Any, outcome: int, error: int) -> 
     flows.error[place] = error
     flows.batch[place] = job.batch
     flows.held_s[place] = job.started_s - job.due_s  # virtual time is never late: only a cap comes between
+
+
+def gap_filler(source: str) -> Callable[..., None]:
+    """A function to be compiled: gaps of an exponential table before the workflows from `first` on.
+
+    `source` stands for all that it is made of: what numba caches is looked up by it.
+    """
+
+    def fill(found: Any, key: Any, first: int, knots: Any) -> None:
+        _ = source
+        for place in range(len(found)):
+            workflow = mix(key + np.uint64(first + place + 1) * _GOLDEN)
+            found[place] = quantile(knots, 0, uniform_of(workflow, 0, 0, _ARRIVAL))
+
+    return fill

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import inspect
 import logging
 import sys
 from collections import namedtuple
-from collections.abc import Iterator
-from types import FunctionType, ModuleType
 from typing import Any
 
 import numba
@@ -17,10 +16,12 @@ from numba.core import event
 from numba.extending import register_jitable
 
 from harness.measure import histogram
-from harness.measure.record import AttemptColumns, WorkflowColumns
+from harness.measure.record import AttemptColumns, Floats, WorkflowColumns
 from harness.plan import draws
 from harness.plan.arrivals import Plan
-from harness.simulate import arrays, endings, kernel, passage, primitives, queues, records, sources, timers
+from harness.plan.laws import CHUNK, exponential_table
+from harness.simulate import arrays, endings, flat, kernel, passage, queues, records, sources, timers
+from harness.simulate.facts import facts_of
 from harness.simulate.feed import Stretch
 from harness.simulate.records import NEEDS_EVENTS, NEEDS_JOBS, Job, Pool, Sim, Step, World, dtype_of, dtype_of_column
 from harness.simulate.setting import Setting
@@ -28,61 +29,69 @@ from harness.simulate.setting import Setting
 _SHARED = (queues, timers, sources, endings, passage, kernel)
 """Modules whose functions are compiled as they stand."""
 
-
-_SELDOM = {"stop", "sweep", "expire_waiter", "offer_burst", "back_off", "give_in", "cancel", "change_number"}
-"""Called, where all else is inlined: the call of a function with so many arrays costs as much as its work."""
-
-
-def _functions(module: ModuleType) -> Iterator[FunctionType]:
-    for found in vars(module).values():
-        if isinstance(found, FunctionType) and found.__module__ == module.__name__:
-            yield found
-
-
-def _digest() -> str:
-    """Of every source that goes into the compiled kernel; numba itself only looks at the file of one function."""
-    modules = (sys.modules[__name__], *_SHARED, arrays, primitives, records, draws, histogram)
-    return hashlib.sha256("".join(inspect.getsource(module) for module in modules).encode()).hexdigest()[:16]
-
-
-for _module in _SHARED:
-    for _function in _functions(_module):
-        register_jitable(forceinline=_function.__name__ not in _SELDOM)(_function)
-register_jitable(draws.quantile)
-register_jitable(histogram.bucket_of)
+_INDEXED = ("jobs", "pools", "steps", "firsts", "sizes", "change_s", "due", "batch", "kinds", "outcomes", "buckets")
+"""Arrays that are never counted from the end."""
 
 # Without counting references: nothing is allocated in there, and counting them takes nine tenths of the time.
 _OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "_nrt": False}
-_kernel = numba.njit(**_OPTIONS)(kernel.run)
 _LOG = logging.getLogger(__name__)
+
+
+def _digest(source: str) -> str:
+    """Of every source that goes into a compiled kernel; numba itself only looks at the file of one function."""
+    modules = (sys.modules[__name__], arrays, records, draws, histogram)
+    return hashlib.sha256("".join([source, *map(inspect.getsource, modules)]).encode()).hexdigest()[:16]
+
+
+@functools.cache
+def _kernel(facts: tuple[tuple[str, float], ...]) -> Any:
+    """The kernel for what is declared; not compiled before it is called."""
+    parts: dict[Any, Any] = {**flat.functions_of(_SHARED), **arrays.BODIES}
+    source, known = flat.flattened(kernel.run, parts, dict(facts), "run", _INDEXED)
+    known["unsigned"] = np.uint64
+    for leaf in (draws.quantile, histogram.bucket_of):
+        if leaf.__name__ in known:
+            known[leaf.__name__] = register_jitable(leaf)
+    name = f"run_{_digest(source)}"
+    made = flat.made(source.replace("def run(", f"def {name}(", 1), known, name, str(kernel.__file__))
+    made.__module__ = kernel.__name__
+    return numba.njit(**_OPTIONS)(made)
+
+
+@functools.cache
+def _gap_filler() -> Any:
+    for leaf in (draws.quantile,):
+        register_jitable(leaf)
+    return numba.njit(**_OPTIONS)(arrays.gap_filler(_digest("")))
 
 
 class _Announcer(event.Listener):  # type: ignore[misc, unused-ignore]  # numba's own classes are untyped
     """Says that the kernel is being compiled, while it is: a program that stands still without a word looks broken."""
 
-    def __init__(self) -> None:
+    def __init__(self, made: Any) -> None:
         timing: Any = event.TimingListener
         self._timing: Any = timing()
+        self._made = made
 
     def on_start(self, happening: event.Event) -> None:
         """Numba has begun to compile something; a kernel found in its cache does not come here."""
-        if happening.data["dispatcher"] is _kernel:
+        if happening.data["dispatcher"] is self._made:
             _LOG.warning("compiling the simulation kernel; this is done once, and takes about ten seconds ...")
             self._timing.on_start(happening)
 
     def on_end(self, happening: event.Event) -> None:
         """It has ended."""
-        if happening.data["dispatcher"] is _kernel:
+        if happening.data["dispatcher"] is self._made:
             self._timing.on_end(happening)
             _LOG.warning("compiled the simulation kernel in %.1f s", self._timing.duration)
 
 
-def _run(sim: Sim) -> int:
-    if _kernel.signatures:
-        return int(_kernel(sim))
+def _run(made: Any, sim: Sim) -> int:
+    if made.signatures:
+        return int(made(sim))
     announcer: Any = _Announcer
-    with event.install_listener("numba:compile", announcer()):
-        return int(_kernel(sim))
+    with event.install_listener("numba:compile", announcer(made)):
+        return int(made(sim))
 
 
 STRETCH = 2**16
@@ -97,8 +106,7 @@ _MARGIN = 16
 Rows: Any = namedtuple("Rows", AttemptColumns.__slots__)  # type: ignore[misc]  # as said
 Flows: Any = namedtuple("Flows", WorkflowColumns.__slots__)  # type: ignore[misc]  # as said
 _JOB = dtype_of(Job)
-# its type is part of what numba looks a cached kernel up by, so a change of any source is seen
-_WORLD = np.dtype([*dtype_of(World).descr, (f"source_{_digest()}", "i8")])
+_WORLD = dtype_of(World)
 
 Records = np.ndarray[Any, np.dtype[np.void]]
 
@@ -165,6 +173,13 @@ class Compiled:
 
     stretch = STRETCH
 
+    @staticmethod
+    def gaps(mean_s: float, seed: int, first: int) -> Floats:
+        """`plan.laws.gaps_before`, compiled: the same bits."""
+        found = np.empty(CHUNK)
+        _gap_filler()(found, np.uint64(draws.seed_key(seed)), first, exponential_table(mean_s).knots)
+        return found
+
     def __init__(self, plan: Plan, setting: Setting, streaming: bool) -> None:
         longest = max(len(program.steps) for program in plan.programs)
         self._turn = 2 * longest + 2
@@ -172,15 +187,16 @@ class Compiled:
         self._workflows = plan.total or 0
         self._guess = setting.in_flight
         world = setting.world
-        world.seed_key = draws.mix((plan.seed + 0x9E3779B97F4A7C15) % 2**64)
+        world.seed_key = draws.seed_key(plan.seed)
         world.streaming = int(streaming)
         world.row_room = 0
         world.event_room = _EVENTS - _MARGIN
+        self._kernel = _kernel(tuple(facts_of(setting, streaming).items()))
         self.sim = Sim(**_declared(setting), **_room(streaming, len(setting.error_kinds), self._turn))
 
     def run(self) -> int:
         """See `kernel.run`."""
-        return _run(self.sim)
+        return _run(self._kernel, self.sim)
 
     def feed(self, stretch: Stretch) -> None:
         """Give the kernel its next input."""

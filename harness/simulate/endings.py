@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from harness.measure.histogram import bucket_of
 from harness.measure.record import Outcome
 from harness.simulate.primitives import write_attempt, write_burn, write_workflow
@@ -34,7 +32,7 @@ def note_burn(sim: Sim, world: World, job: Job, ended: int) -> None:
 
 def note_stay(pool: Pool, requested_s: float, granted_s: float, released_s: float) -> None:
     """Streaming: add one stay at a pool to its sums."""
-    if not math.isnan(granted_s):
+    if granted_s == granted_s:  # noqa: PLR0124 - not NaN, without a call
         pool.busy_s += released_s - granted_s
         pool.waited_s += granted_s - requested_s
 
@@ -50,7 +48,8 @@ def end_workflow(sim: Sim, world: World, job: Job, outcome: int, error: int) -> 
         sim.outcomes[outcome] += 1
         sim.errors[error] += 1
         if outcome <= _TIMED_OUT:
-            sim.buckets[bucket_of(world.now - job.due_s)] += 1
+            bucket = bucket_of(world.now - job.due_s)
+            sim.buckets[bucket] += 1
     else:
         write_workflow(sim, world, job, outcome, error)
     if not job.overdue:

@@ -95,6 +95,8 @@ class Feed:
         return np.concatenate(found), False
 
     def _kinds(self, count: int) -> Ints:
+        if len(self._plan.programs) == 1:
+            return np.zeros(count, dtype=np.int64)
         while sum(map(len, self._dealt)) < count:
             self._dealt.append(self._plan.deal.more())
         dealt = np.concatenate([np.empty(0, dtype=np.int64), *self._dealt])
@@ -107,17 +109,21 @@ def luck_of(plan: Plan, stretch: Stretch) -> Luck | None:
     if len(stretch.kinds) < _WORTH_IT:
         return None
     width = max(len(program.steps) for program in plan.programs)
-    draws = tuple(np.zeros((len(stretch.kinds), width)) for _ in Purpose)
-    for kind, program in enumerate(plan.programs):
-        chosen = stretch.kinds == kind
-        numbers = (np.flatnonzero(chosen) + stretch.base).astype(np.uint64)
-        for place, step in enumerate(program.steps):
-            for purpose in Purpose:
+    draws: list[list[float]] = []
+    for purpose in Purpose:
+        found = None
+        for kind, program in enumerate(plan.programs):
+            for place, step in enumerate(program.steps):
                 if _draws(step, purpose):
-                    luck = uniforms(plan.seed, numbers, purpose, place << 16 | _FIRST_ATTEMPT)
+                    found = np.zeros((len(stretch.kinds), width)) if found is None else found
+                    chosen = np.flatnonzero(stretch.kinds == kind)
+                    luck = uniforms(
+                        plan.seed, (chosen + stretch.base).astype(np.uint64), purpose, place << 16 | _FIRST_ATTEMPT
+                    )
                     table = _table(step, purpose)
-                    draws[purpose][chosen, place] = luck if table is None else table.all_at(luck)
-    return Luck(width, tuple(found.ravel().tolist() for found in draws))
+                    found[chosen, place] = luck if table is None else table.all_at(luck)
+        draws.append([] if found is None else found.ravel().tolist())
+    return Luck(width, tuple(draws))
 
 
 def _draws(step: StepProgram, purpose: Purpose) -> bool:

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from typing import Literal, Protocol
 
 from harness.errors import MissingExtraError
-from harness.measure.record import AttemptColumns, WorkflowColumns
+from harness.measure.record import AttemptColumns, Floats, WorkflowColumns
 from harness.plan.arrivals import ClosedArrivals, Plan
 from harness.plan.draws import QuantileTable
 from harness.plan.program import Program
@@ -21,9 +21,12 @@ from harness.simulate.feed import Stretch
 from harness.simulate.records import Pool, Sim, World
 from harness.simulate.setting import Setting
 
-FormName = Literal["auto", "interpreted", "compiled"]
+FormName = Literal["auto", "stepwise", "interpreted", "compiled"]
 
-PATIENCE = 100_000
+SHORT = 10_000
+"""Steps of workflows that are done, as the kernel stands, in the time that putting it into one function takes."""
+
+PATIENCE = 200_000
 """Steps of workflows that take about as long to interpret as the compiled kernel takes to load."""
 
 
@@ -32,6 +35,9 @@ class Form(Protocol):
 
     sim: Sim
     stretch: int
+
+    def gaps(self, mean_s: float, seed: int, first: int) -> Floats:
+        """`plan.laws.gaps_before`, made in the form's own way."""
 
     def run(self) -> int:
         """Go on until the load has ended or something is needed; see `kernel.run`."""
@@ -72,10 +78,10 @@ class _Chooser:
     def choose(self, name: FormName, steps: float) -> FormType:
         if name == "compiled" or (name == "auto" and self._pays(steps)):
             return self._load()
-        from harness.simulate.interpreted import Interpreted  # noqa: PLC0415 - beside its twin, below
+        from harness.simulate.interpreted import Interpreted, Stepwise  # noqa: PLC0415 - beside their twin, below
 
         self.interpreted += steps
-        return Interpreted
+        return Stepwise if name == "stepwise" or (name == "auto" and self.interpreted <= SHORT) else Interpreted
 
     def _pays(self, steps: float) -> bool:
         if self.compiled is not None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 from array import array
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from harness.measure import histogram
 from harness.measure.histogram import BUCKETS
-from harness.measure.record import AttemptColumns, WorkflowColumns
+from harness.measure.record import AttemptColumns, Floats, WorkflowColumns
 from harness.plan.arrivals import Plan
-from harness.simulate import kernel
+from harness.plan.laws import gaps_before
+from harness.simulate import endings, flat, kernel, passage, primitives, queues, sources, timers
+from harness.simulate.facts import facts_of, more_facts_of
 from harness.simulate.feed import Stretch, luck_of
 from harness.simulate.records import Job, Pool, Sim, World, dtype_of_column
 from harness.simulate.setting import Setting
@@ -21,12 +26,27 @@ STRETCH = 1024
 _MORE_JOBS = 64
 
 
+_SHARED = (queues, timers, sources, endings, passage, kernel, primitives)
+
+
+@functools.cache
+def _flat_kernel(facts: tuple[tuple[str, float], ...]) -> Callable[[Sim], int]:
+    source, known = flat.flattened(kernel.run, flat.functions_of((*_SHARED, histogram)), dict(facts), "run")
+    return flat.made(source, known, "run", f"<kernel where {facts}>")
+
+
 class Interpreted:
     """One run of the kernel on lists; see `forms.Form`."""
 
     stretch = STRETCH
 
+    @staticmethod
+    def gaps(mean_s: float, seed: int, first: int) -> Floats:
+        """See `plan.laws.gaps_before`."""
+        return gaps_before(mean_s, seed, first)
+
     def __init__(self, plan: Plan, setting: Setting, streaming: bool) -> None:
+        self._kernel = self._kernel_for(setting, streaming)
         self._plan = plan
         setting.world.streaming = int(streaming)
         self.sim = Sim(
@@ -50,9 +70,13 @@ class Interpreted:
             buckets=[0] * (BUCKETS if streaming else 0),
         )
 
+    @staticmethod
+    def _kernel_for(setting: Setting, streaming: bool) -> Callable[[Sim], int]:
+        return _flat_kernel(tuple({**facts_of(setting, streaming), **more_facts_of(setting)}.items()))
+
     def run(self) -> int:
         """See `kernel.run`."""
-        return kernel.run(self.sim)
+        return self._kernel(self.sim)
 
     def feed(self, stretch: Stretch) -> None:
         """Give the kernel its next input."""
@@ -105,3 +129,11 @@ class Interpreted:
             name: rows[:, place].astype(dtype_of_column(name)) for place, name in enumerate(names)
         }
         return AttemptColumns(**columns)
+
+
+class Stepwise(Interpreted):
+    """The kernel as it stands, function by function: there is nothing to prepare."""
+
+    @staticmethod
+    def _kernel_for(setting: Setting, streaming: bool) -> Callable[[Sim], int]:  # noqa: ARG004 - it does for all
+        return kernel.run

@@ -8,7 +8,7 @@ room or input and be called again. This source runs as it is, and compiled (`com
 from __future__ import annotations
 
 from harness.simulate.passage import pass_core_on, resume
-from harness.simulate.primitives import pop
+from harness.simulate.primitives import next_s, pop
 from harness.simulate.queues import come_home, leave, next_ready, wake
 from harness.simulate.records import (
     BURNING,
@@ -31,33 +31,40 @@ from harness.simulate.records import (
     Sim,
     World,
 )
-from harness.simulate.sources import arrive, change_number, offer_next
+from harness.simulate.sources import arrive, arrive_open, change_number, offer_next
 from harness.simulate.timers import LAST_WORK, expire_waiter, set_timer
 
 
+# long: what is asked at every turn is asked here, in the order in which it is cheapest
 def run(sim: Sim) -> int:
     """Run until the load has ended (`DONE`) or until something is needed; then it may be called again."""
     world = sim.worlds[0]
     while True:
         if world.events >= world.event_room:
-            return NEEDS_EVENTS
+            need = NEEDS_EVENTS
+            break
         if world.rows >= world.row_room:
-            return NEEDS_ROWS
+            need = NEEDS_ROWS
+            break
         if world.offering > 0:
             if world.free < 0:
-                return NEEDS_JOBS
+                need = NEEDS_JOBS
+                break
             if world.offered == world.known and not (world.law == OPEN and world.offered == world.total):
-                return NEEDS_INPUT
+                need = NEEDS_INPUT
+                break
             offer_next(sim, world)
             continue
         if world.ready_head >= 0:
             slot = next_ready(sim, world)
         elif world.in_flight == 0 and (world.exhausted or world.stopping):
-            return DONE
+            need = DONE
+            break
         else:
             slot = fire(sim, world)
         if slot >= 0:
             resume(sim, world, sim.jobs[slot])
+    return need
 
 
 def fire(sim: Sim, world: World) -> int:
@@ -65,17 +72,21 @@ def fire(sim: Sim, world: World) -> int:
 
     Nothing else is ready when a timer fires, so a job that it wakes need not queue for its turn.
     """
-    when_s, order, target = pop(sim, world)
-    if when_s > world.limit_s:
+    work_s = next_s(sim, world)
+    if work_s > world.limit_s and world.due_s > world.limit_s:
         stop(sim, world)
         return -1
+    if world.due_s < work_s:
+        arrive_open(world)
+        return -1
+    when_s, order, target = pop(sim, world)
     world.now = when_s
     world.fired += 1
     if target < 0:
         fire_other(sim, world, target, order)
         return -1
     job = sim.jobs[target]
-    if order not in (job.timer, job.expiry):
+    if order != job.timer and order != job.expiry:  # noqa: PLR1714 - compiled, it is quicker so
         return -1
     if order > LAST_WORK:
         job.news = EXPIRED
@@ -109,11 +120,12 @@ def sweep(sim: Sim, world: World) -> None:
         deadline_s = job.started_s + world.timeout_s
         if deadline_s > world.now:
             set_timer(sim, world, deadline_s, DEADLINE, SWEEP)
-            return
+            break
         job.overdue = 1
         come_home(sim, world, job)
         cancel(sim, world, job)
-    world.sweeping = 0
+    else:
+        world.sweeping = 0
 
 
 def cancel(sim: Sim, world: World, job: Job) -> None:

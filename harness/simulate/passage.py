@@ -31,7 +31,7 @@ from harness.simulate.records import (
 )
 from harness.simulate.timers import bound_workflow, queue_up, set_timer, work_until
 
-SUSPENDED, REQUEST, SERVE, BURN, CHECK, END = range(6)
+SUSPENDED, REQUEST, SERVE, BURN, CHECK, END, OVER = range(7)
 
 # plain numbers: what is compiled knows no enumerations
 _SUCCEEDED = int(Outcome.SUCCEEDED)
@@ -49,16 +49,19 @@ def resume(sim: Sim, world: World, job: Job) -> None:
     """Let a job that was woken run until it waits again."""
     phase = learn(sim, world, job)
     while phase != SUSPENDED:
+        if phase == REQUEST:
+            phase = request(sim, world, job)
+        if phase == SERVE:
+            phase = serve(sim, world, job)
         if phase == BURN:
             phase = burn(sim, world, job)
-        elif phase == CHECK:
+        if phase == CHECK:
             phase = check(sim, world, job)
-        elif phase == END:
+        if phase == END:
             phase = end_attempt(sim, world, job)
-        elif phase == REQUEST:
-            phase = request(sim, world, job)
-        else:
-            phase = serve(sim, world, job)
+        if phase == OVER:
+            end_workflow(sim, world, job, job.ended, job.error)
+            phase = SUSPENDED
 
 
 def learn(sim: Sim, world: World, job: Job) -> int:
@@ -83,11 +86,10 @@ def learn(sim: Sim, world: World, job: Job) -> int:
 
 def give_in(sim: Sim, world: World, job: Job) -> int:
     """A job that waited in vain ends its attempt; one that was backing off has none."""
-    if job.state == BACKING_OFF:
-        end_workflow(sim, world, job, _CANCELLED, -1)
-        return SUSPENDED
     job.ended = _CANCELLED
     job.error = -1
+    if job.state == BACKING_OFF:
+        return OVER
     if job.news == EXPIRED:
         job.ended = _TIMED_OUT
         if job.state == QUEUED:
@@ -198,9 +200,9 @@ def end_burn(sim: Sim, world: World, job: Job) -> int:
     else:
         job.burn_released_s = world.now
         pass_core_on(sim, world)
-    phase = give_in(sim, world, job)
+    give_in(sim, world, job)
     note_burn(sim, world, job, job.ended)
-    return phase
+    return END
 
 
 def check(sim: Sim, world: World, job: Job) -> int:
@@ -208,16 +210,18 @@ def check(sim: Sim, world: World, job: Job) -> int:
     step = sim.steps[job.step]
     job.ended = _SUCCEEDED
     job.error = -1
-    if step.fail > 0.0 and chance(sim, world, job, _FAIL) < step.fail:
-        job.ended = _FAILED
-        job.error = world.step_failures + job.step
+    if step.fail > 0.0:
+        luck = chance(sim, world, job, _FAIL)
+        if luck < step.fail:
+            job.ended = _FAILED
+            job.error = world.step_failures + job.step
     return END
 
 
 def end_attempt(sim: Sim, world: World, job: Job) -> int:
     """Give the agent back, write the attempt down, and go on: next step, next attempt, or the end."""
     released_s = math.nan
-    if not math.isnan(job.granted_s):
+    if job.granted_s == job.granted_s:
         released_s = world.now
         release(sim, world, sim.pools[sim.steps[job.step].pool])
     note_attempt(sim, world, job, released_s)
@@ -228,9 +232,8 @@ def end_attempt(sim: Sim, world: World, job: Job) -> int:
         return REQUEST
     if job.attempt < world.max_attempts and (world.retried >> job.ended) & 1:
         back_off(sim, world, job)
-    else:
-        end_workflow(sim, world, job, job.ended, job.error)
-    return SUSPENDED
+        return SUSPENDED
+    return OVER
 
 
 def release(sim: Sim, world: World, pool: Pool) -> None:
@@ -253,7 +256,8 @@ def back_off(sim: Sim, world: World, job: Job) -> None:
             break
     wait_s = min(wait_s, world.cap_s)
     if world.jitter:
-        wait_s *= chance(sim, world, job, _JITTER)
+        luck = chance(sim, world, job, _JITTER)
+        wait_s *= luck
     job.state = BACKING_OFF
     if wait_s > 0.0:
         job.timer = set_timer(sim, world, world.now + wait_s, WORK, job.slot)

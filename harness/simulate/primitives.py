@@ -12,10 +12,17 @@ from heapq import heappop, heappush
 from harness.plan.draws import Purpose, uniform, workflow_key
 from harness.simulate.records import Job, Sim, World
 
+_FAIL = int(Purpose.FAIL)
+
 
 def push(sim: Sim, world: World, when_s: float, order: int, target: int) -> None:  # noqa: ARG001 - compiled, the world counts the events
     """Put a timer into the calendar; timers of one instant fire by ascending `order`."""
     heappush(sim.calendar, (when_s, order, target))
+
+
+def next_s(sim: Sim, world: World) -> float:  # noqa: ARG001 - as above
+    """When the next timer fires; infinity where there is none."""
+    return sim.calendar[0][0] if sim.calendar else math.inf
 
 
 def pop(sim: Sim, world: World) -> tuple[float, int, int]:  # noqa: ARG001 - as above
@@ -37,14 +44,15 @@ def drawn_s(sim: Sim, world: World, job: Job, table: int, purpose: int) -> float
     if job.luck is not None and job.attempt == 1:
         early: float = job.luck.draws[purpose][job.luck_at + job.place]
         return early
-    late: float = sim.tables[table].at(chance(sim, world, job, purpose))
+    luck = chance(sim, world, job, purpose)
+    late: float = sim.tables[table].at(luck)
     return late
 
 
 def chance(sim: Sim, world: World, job: Job, purpose: int) -> float:  # noqa: ARG001 - one signature for all draws
     """A uniform draw on [0, 1) for the job's present attempt."""
     if job.luck is not None:
-        if job.attempt == 1 and purpose == Purpose.FAIL:
+        if job.attempt == 1 and purpose == _FAIL:
             early: float = job.luck.draws[purpose][job.luck_at + job.place]
             return early
         job.key = workflow_key(world.seed, job.number)

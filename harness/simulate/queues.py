@@ -35,7 +35,8 @@ def join(sim: Sim, pool: Pool, job: Job) -> None:
         sim.jobs[pool.tail].behind = job.slot
     pool.tail = job.slot
     pool.waiting += 1
-    pool.deepest = max(pool.deepest, pool.waiting)
+    if pool.waiting > pool.deepest:  # noqa: PLR1730 - without a call
+        pool.deepest = pool.waiting
 
 
 def leave(sim: Sim, pool: Pool, job: Job) -> None:

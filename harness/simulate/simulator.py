@@ -61,9 +61,9 @@ class AgentLoadSimulator:
         """
         endless = workflows is not None
         scenario = self.scenario if workflows is None else _of_length(self.scenario, workflows)
-        load, due = scenario.load, None
+        load, due_later = scenario.load, False
         if is_open(load) and not isinstance(load, BurstLoad):
-            due = due_stretches(load, seed)
+            due_later = True
             later = dataclasses.replace(_DUE_LATER, max_in_flight=getattr(load, "max_in_flight", None))
             planned = Plan(scenario, seed, later, deal_of(scenario, seed), compile_programs(scenario))
             workflows = expected_workflows(load)
@@ -73,7 +73,7 @@ class AgentLoadSimulator:
         if endless:
             setting.world.limit_s = math.inf
         form = form_for(planned, self.form, workflows)(planned, setting, True)
-        feed = Feed(planned, form.stretch, due)
+        feed = Feed(planned, form.stretch, due_stretches(load, seed, gaps=form.gaps) if due_later else None)
         stopped = complete(form, feed)
         missed = feed.held_back(float(form.world().now), int(form.world().offered)) if stopped else 0
         return streamed_run_of(planned, setting.error_kinds, form, stopped, missed)

@@ -6,6 +6,8 @@ anything else happens at that instant.
 
 from __future__ import annotations
 
+import math
+
 from harness.simulate.primitives import bring_luck, think_s
 from harness.simulate.queues import wake
 from harness.simulate.records import ARRIVAL, BURSTS, CHANGE, CLOSED, NEW, OPEN, RESULT, SOURCE, Job, Sim, World
@@ -14,13 +16,20 @@ from harness.simulate.timers import set_timer
 
 def arrive(sim: Sim, world: World) -> None:
     """The source's timer fired."""
-    if world.law == OPEN:
-        world.offering = 1
-    elif world.law == CLOSED:
-        if not leaves(world):
+    if world.law == CLOSED:
+        gone = leaves(world)
+        if not gone:
             ask_for_one(world)
     else:
         offer_burst(sim, world)
+
+
+def arrive_open(world: World) -> None:
+    """The next workflow of an open load is due; last of its instant, its timer needs no place among the others."""
+    world.now = world.due_s
+    world.fired += 1
+    world.due_s = math.inf
+    world.offering = 1
 
 
 def ask_for_one(world: World) -> None:
@@ -36,12 +45,12 @@ def ask_for_one(world: World) -> None:
     world.offering += 1
 
 
-def leaves(world: World) -> bool:
+def leaves(world: World) -> int:
     """Closed load: whether one of those in flight is too many; it is gone then."""
     if world.exhausted or world.stopping or world.present <= world.wanted:
-        return False
+        return 0
     world.present -= 1
-    return True
+    return 1
 
 
 def change_number(sim: Sim, world: World) -> None:
@@ -78,8 +87,13 @@ def make_room(sim: Sim, world: World, job: Job) -> None:
         world.burst_left -= 1
         if world.burst_left == 0:
             set_timer(sim, world, world.now + world.pause_s, ARRIVAL, SOURCE)
-    elif not leaves(world):
-        pause_s = world.think_s if world.think_table < 0 else think_s(sim, world, job)
+    else:
+        gone = leaves(world)
+        if gone:
+            return
+        pause_s = world.think_s
+        if world.think_table >= 0:
+            pause_s = think_s(sim, world, job)
         if pause_s > 0.0:
             set_timer(sim, world, world.now + pause_s, ARRIVAL, SOURCE)
         else:
@@ -98,14 +112,22 @@ def offer_next(sim: Sim, world: World) -> None:
             world.offering = 0
         elif sim.due[place] <= world.now:
             offer(sim, world, sim.due[place], sim.batch[place])
+            if world.offered < world.known:
+                look_ahead(sim, world, place + 1)
         else:
-            set_timer(sim, world, sim.due[place], ARRIVAL, SOURCE)
-            world.offering = 0
+            look_ahead(sim, world, place)
     else:
         if world.change < world.changes and world.offered == 0:
             set_timer(sim, world, sim.change_s[0], ARRIVAL, CHANGE)
         offer(sim, world, world.now, world.burst - 1 if world.law == BURSTS else 0)
         world.offering -= 1
+
+
+def look_ahead(sim: Sim, world: World, place: int) -> None:
+    """Open load: wait for the next workflow, unless it is due at this instant, too."""
+    if sim.due[place] > world.now:
+        world.due_s = sim.due[place]
+        world.offering = 0
 
 
 def offer(sim: Sim, world: World, due_s: float, batch: int) -> None:
@@ -125,5 +147,6 @@ def offer(sim: Sim, world: World, due_s: float, batch: int) -> None:
     bring_luck(sim, world, job)
     world.offered += 1
     world.in_flight += 1
-    world.most_in_flight = max(world.most_in_flight, world.in_flight)
+    if world.in_flight > world.most_in_flight:  # noqa: PLR1730 - without a call
+        world.most_in_flight = world.in_flight
     wake(sim, world, job, RESULT)

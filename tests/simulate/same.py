@@ -14,8 +14,8 @@ from harness.scenario.model import Scenario
 from harness.simulate.forms import FormName
 from harness.simulate.simulator import AgentLoadSimulator
 
-ANY = {"real_s", "rest"}
-"""Fields in which two engines may differ: how long they took, and what tasks and threads the loop's process keeps."""
+ANY = {"real_s", "rest", "generator"}
+"""Fields in which two engines may differ: how long they took, what the loop's process keeps, how its driver fared."""
 
 
 def differences(one: Run, other: Run) -> list[str]:

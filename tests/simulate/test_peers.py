@@ -11,7 +11,17 @@ import pytest
 from harness.measure.record import Outcome, Run
 from harness.plan.arrivals import OpenArrivals, Plan, plan
 from harness.plan.draws import workflow_key
-from harness.scenario.model import ClosedLoad, Constant, Exponential, Lognormal, Pool, RateLoad, Scenario, Step, WorkflowType
+from harness.scenario.model import (
+    ClosedLoad,
+    Constant,
+    Exponential,
+    Lognormal,
+    Pool,
+    RateLoad,
+    Scenario,
+    Step,
+    WorkflowType,
+)
 from harness.simulate.simulator import AgentLoadSimulator
 
 simpy = pytest.importorskip("simpy")
