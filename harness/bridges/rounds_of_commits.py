@@ -79,8 +79,8 @@ class Rounds:
         """Run rounds until there are `count`. Raises `StoppedError`, and what a side refuses, named by its side.
 
         A round in which a side's run was invalid (the machine gave the load no core) is measured again as a whole, so
-        that neither side is favoured; but no more than one round in four, at least 2: beyond that it is no accident,
-        and the metrics become incomparable.
+        that neither side is favoured; but no more than one for four that are done, at least 2: beyond that it is no
+        accident, and the metrics become incomparable.
         """
         while self.done < count:
             found: dict[str, list[Measured]] = {}
@@ -88,7 +88,7 @@ class Rounds:
                 found[side] = self._one(side)
                 self.advanced(2 * self.done + place + 1)
             invalid = [side for side in SIDES if any(one.invalid for one in found[side])]
-            again = bool(invalid) and self.load.clock != "virtual" and len(self.repeated) < max(count // 4, 2)
+            again = bool(invalid) and self.load.clock != "virtual" and len(self.repeated) < max(self.done // 4, 2)
             if again:
                 self.repeated.append(" and ".join(invalid))
                 if self.keeper is not None:

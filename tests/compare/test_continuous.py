@@ -63,9 +63,10 @@ def test_a_slower_commit_is_a_regression_and_the_next_one_mends_it(toy: Path) ->
     assert left_behind(toy) == []
 
 
-def test_on_the_wall_clock_rounds_are_added_until_it_is_settled(toy: Path) -> None:
+def test_on_a_noisy_clock_rounds_are_added_until_it_is_settled(toy: Path) -> None:
     options = ("few", "-f", "load.toml", "--target", "flow.py:handle", "--rounds", "5", "--max-rounds", "10")
-    done = harness(toy, "continuous", "HEAD~2", "HEAD~1", *options, "--json")
+    # hybrid: as noisy, and valid too on a machine that does much else
+    done = harness(toy, "continuous", "HEAD~2", "HEAD~1", *options, "--clock", "hybrid", "--json")
     assert done.returncode == 1, done.stdout + done.stderr
     found = json.loads(done.stdout)
     latency = next(metric for metric in found["metrics"] if metric["metric"] == "latency_p50")
@@ -87,7 +88,7 @@ def test_the_command_in_the_document_names_commits_not_branches(toy: Path) -> No
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_stops_measuring_and_what_there_is_is_judged(own: Path, number: signal.Signals, code: int) -> None:
-    options = ("--target", "flow.py:handle", "-f", "load.toml", "--rounds", "500")
+    options = ("--target", "flow.py:handle", "-f", "load.toml", "--rounds", "500", "--clock", "hybrid")
     running = command(own, "continuous", "HEAD~2", "HEAD~1", *options)
     folder = Path(tempfile.gettempdir())
     for _ in range(300):
