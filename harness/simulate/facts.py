@@ -19,10 +19,12 @@ def facts_of(setting: Setting, streaming: bool) -> dict[str, float]:
         *(step.timeout_s for step in setting.steps),
         *(p.wait_timeout_s for p in setting.pools),
     ]
-    if min(world.timeout_s, *timeouts) == math.inf:
+    untimed = min(world.timeout_s, *timeouts) == math.inf
+    unfailing = world.max_attempts == 1 and all(step.fail == 0.0 for step in setting.steps)
+    # both together or neither: each kernel takes seconds to compile, and few systems have one without the other
+    if untimed and unfailing:
         facts |= {"world.timeout_s": math.inf, ".timeout_s": math.inf, ".wait_timeout_s": math.inf}
         facts |= {"job.overdue": 0, "job.expiry": -1}
-    if world.max_attempts == 1 and all(step.fail == 0.0 for step in setting.steps):
         facts |= {"world.max_attempts": 1, ".fail": 0.0, "job.attempt": 1}
     return facts
 
