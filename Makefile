@@ -8,7 +8,7 @@ PEERS := $(VENV)-peers/.installed
 ACTIONS := $(wildcard .github/actions/*/action.yml)
 
 # what measures no time of its own may share the machine; pytest-benchmark and all that waits has it to itself
-ARITHMETIC := $(addprefix tests/,adopt docs github house judge plan report scenario simulate totals)
+ARITHMETIC := $(addprefix tests/,simulate adopt docs github house judge plan report scenario totals)
 
 .PHONY: bench test lint types rules workflows tests compare-speed verdicts clean
 .DEFAULT_GOAL := bench
@@ -37,8 +37,8 @@ workflows: $(DEV)
 
 tests: $(DEV)
 	$(BIN)/python -m pytest tests/performance --load-clock wall --quiet
-	$(BIN)/python -m pytest $(ARITHMETIC) --load-clock virtual --numprocesses 2 --dist worksteal
-	$(BIN)/python -m pytest --load-clock virtual $(addprefix --ignore=,$(ARITHMETIC))
+	$(BIN)/python -m pytest $(ARITHMETIC) --load-clock virtual --numprocesses 2 --dist worksteal --durations 10
+	$(BIN)/python -m pytest --load-clock virtual --durations 10 $(addprefix --ignore=,$(ARITHMETIC))
 
 # side by side with the peers, ratios printed; the peers get an environment of their own
 compare-speed: $(PEERS)
