@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.speed.rows import Row
 
-WORKFLOWS = 60_000
+WORKFLOWS = 300_000
 IN_FLIGHT = 100
 ROUNDS = 5
 
