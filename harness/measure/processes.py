@@ -63,6 +63,10 @@ class ProcessTree:
             "threads": self._sum("threads", lambda process: process.num_threads()),
         }
 
+    def too_soon_s(self, now_s: float) -> float:
+        """How long to wait until a sample would have a figure of CPU time; 0 for none."""
+        return 0.0 if math.isnan(self._at_s) else max(0.0, self._at_s + _SHORTEST_S - now_s)
+
     def _find_children(self) -> None:
         try:
             if (pids := frozenset(psutil.pids())) == self._pids:

@@ -158,6 +158,8 @@ class ResourceMonitor:
             self._stopping.set()
             self._thread.join()
             self._slow_from_s = -math.inf
+            # no sample follows that could tell of what was used, or of a child that was reaped, since the last one
+            time.sleep(self._tree.too_soon_s(time.monotonic()))
             self._sample()
             self._gc.stop()
             self._stalls.end()
