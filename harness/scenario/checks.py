@@ -6,19 +6,21 @@ import math
 from collections.abc import Iterator, Sequence
 
 from harness.errors import Mistake
-from harness.scenario.parts import (
-    BASELINE_METRICS,
-    RETRYABLE,
-    BaselineLine,
+from harness.scenario.distributions import (
     Constant,
     Distribution,
     Empirical,
     Exponential,
     Gamma,
     Lognormal,
+    Uniform,
+)
+from harness.scenario.parts import (
+    BASELINE_METRICS,
+    RETRYABLE,
+    BaselineLine,
     Pool,
     Retry,
-    Uniform,
     WorkflowType,
 )
 

@@ -10,8 +10,9 @@ from typing import Any
 def digest_of(record: Any, leave_out: tuple[str, ...] = ()) -> str:
     """First 16 hexadecimal digits of the SHA-256 of a dataclass, written as canonical JSON.
 
-    `leave_out` names fields that do not count, in the record and in those inside it. Floats are written by `repr`,
-    which round-trips.
+    `leave_out` names fields that do not count, in the record and in those inside it; a field that is None or an empty
+    tuple does not count either, so that a policy nobody declared changes no digest. Floats are written by `repr`, which
+    round-trips.
     """
     text = json.dumps(_plain(record, leave_out), sort_keys=True, separators=(",", ":"))
     return _sha256(text.encode())[:16]
@@ -26,7 +27,8 @@ def _sha256(data: bytes) -> str:
 def _plain(value: Any, leave_out: tuple[str, ...]) -> Any:
     if is_dataclass(value):
         # the class name counts: Exponential(1) and Constant(1) have the same fields but not the same meaning
-        plain = {f.name: _plain(getattr(value, f.name), leave_out) for f in fields(value) if f.name not in leave_out}
+        declared = {f.name: getattr(value, f.name) for f in fields(value) if f.name not in leave_out}
+        plain = {name: _plain(of, leave_out) for name, of in declared.items() if of is not None and of != ()}
         return {"": type(value).__name__, **plain}
     if isinstance(value, bytes):
         return _sha256(value)

@@ -22,6 +22,15 @@ from harness.scenario.checks import (
 )
 from harness.scenario.checks_load import load_mistakes, trace_type_mistakes, warm_up_mistakes
 from harness.scenario.digest import digest_of
+from harness.scenario.distributions import (
+    Constant,
+    Distribution,
+    Empirical,
+    Exponential,
+    Gamma,
+    Lognormal,
+    Uniform,
+)
 from harness.scenario.parts import (
     BASELINE_METRICS,
     RETRYABLE,
@@ -29,13 +38,7 @@ from harness.scenario.parts import (
     BurstLoad,
     ClosedLoad,
     ClosedRampLoad,
-    Constant,
-    Distribution,
-    Empirical,
-    Exponential,
-    Gamma,
     Load,
-    Lognormal,
     Phase,
     PhasedLoad,
     Pool,
@@ -49,34 +52,55 @@ from harness.scenario.parts import (
     StepsLoad,
     TraceFile,
     TraceLoad,
-    Uniform,
     WorkflowType,
     is_open,
     length_s,
     packed_times,
 )
+from harness.scenario.policies import (
+    AdaptiveQueue,
+    Autoscaling,
+    Cache,
+    CircuitBreaker,
+    ConnectionPool,
+    DynamicPool,
+    MemoryAdmission,
+    RateLimit,
+    Replicas,
+    RetryBudget,
+)
 
 __all__ = [
     "BASELINE_METRICS",
     "RETRYABLE",
+    "AdaptiveQueue",
+    "Autoscaling",
     "BaselineLine",
     "BurstLoad",
+    "Cache",
+    "CircuitBreaker",
     "ClosedLoad",
     "ClosedRampLoad",
+    "ConnectionPool",
     "Constant",
     "Distribution",
+    "DynamicPool",
     "Empirical",
     "Exponential",
     "Gamma",
     "Load",
     "Lognormal",
+    "MemoryAdmission",
     "Phase",
     "PhasedLoad",
     "Pool",
     "RampLoad",
+    "RateLimit",
     "RateLoad",
     "RateStep",
+    "Replicas",
     "Retry",
+    "RetryBudget",
     "Scenario",
     "Spacing",
     "SpikesLoad",
@@ -113,6 +137,10 @@ class Scenario:
     timeout_s: float | None = None
     run_timeout_s: float = 120.0
     cores: int = 2
+    breaker: CircuitBreaker | None = None
+    rate_limits: tuple[RateLimit, ...] = ()
+    connections: tuple[ConnectionPool, ...] = ()
+    memory: MemoryAdmission | None = None
     warm_up_s: float = 0.0
     warm_up_workflows: int = 0
     baseline: tuple[BaselineLine, ...] = ()

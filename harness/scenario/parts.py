@@ -1,4 +1,4 @@
-"""The records a scenario is made of: distributions, workflow types, pools, retry, load laws, baseline lines.
+"""The records a scenario is made of: workflow types, pools, retry, load laws, baseline lines.
 
 They are plain: what may stand in them is said in `checks.py`, which a `Scenario` asks when it is built.
 All durations are seconds, all sizes bytes, all rates per second, all shares in [0, 1].
@@ -12,55 +12,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-# --------------------------------------------------------------------------- how long something takes
-
-
-@dataclass(frozen=True, slots=True)
-class Constant:
-    """Always `value_s`."""
-
-    value_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Uniform:
-    """Uniform on [low_s, high_s]."""
-
-    low_s: float
-    high_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Exponential:
-    """Exponential with mean `mean_s`."""
-
-    mean_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Lognormal:
-    """Lognormal with median `median_s`; `sigma` is the standard deviation of the logarithm (no unit)."""
-
-    median_s: float
-    sigma: float
-
-
-@dataclass(frozen=True, slots=True)
-class Gamma:
-    """Gamma with mean `mean_s` and shape `shape` (no unit); shape 1 is the exponential."""
-
-    mean_s: float
-    shape: float
-
-
-@dataclass(frozen=True, slots=True)
-class Empirical:
-    """Piecewise linear between `quantiles_s`: evenly spaced quantiles from the minimum to the maximum, ascending."""
-
-    quantiles_s: tuple[float, ...]
-
-
-Distribution = Constant | Uniform | Exponential | Lognormal | Gamma | Empirical
+from harness.scenario.distributions import Constant, Distribution
+from harness.scenario.policies import (
+    AdaptiveQueue,
+    Autoscaling,
+    Cache,
+    DynamicPool,
+    Replicas,
+    RetryBudget,
+)
 
 # --------------------------------------------------------------------------- what a workflow does
 
@@ -71,7 +31,8 @@ class Step:
 
     `wait` is time spent on a model or a tool; `burn` is CPU time on one core; `hold_b` bytes are held from grant to
     release; `fail` is the probability that the attempt fails at its end; `timeout_s` bounds one attempt from the
-    grant of its agent to its end.
+    grant of its agent to its end. `cache` may answer instead of the model or tool; `connections` and `rate_limit` name
+    what the wait needs besides the agent.
     """
 
     name: str
@@ -81,6 +42,9 @@ class Step:
     hold_b: int = 0
     fail: float = 0.0
     timeout_s: float | None = None
+    cache: Cache | None = None
+    connections: str | None = None
+    rate_limit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +64,21 @@ class Pool:
     """A bounded pool of agents with a first-in-first-out wait queue.
 
     `size` agents; at most `queue` waiters (None: unbounded); a request that finds every agent busy and the queue full
-    meets `overflow`. A waiter that is not served within `wait_timeout_s` gives up.
+    meets `overflow`: `reject` turns it away, `drop_oldest` turns away the first waiter in its stead, `block` lets it
+    wait outside the queue for a place and holds an open load back for as long as anyone waits so (backpressure to the
+    source). A waiter that is not served within `wait_timeout_s` gives up. At most one of `dynamic` and `scaling` may be
+    given; `replicas` excludes both and `adaptive_queue`.
     """
 
     name: str
     size: int
     queue: int | None = None
-    overflow: Literal["reject"] = "reject"
+    overflow: Literal["reject", "drop_oldest", "block"] = "reject"
     wait_timeout_s: float | None = None
+    dynamic: DynamicPool | None = None
+    scaling: Autoscaling | None = None
+    adaptive_queue: AdaptiveQueue | None = None
+    replicas: Replicas | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +96,7 @@ class Retry:
     cap_s: float = 10.0
     jitter: Literal["full", "none"] = "full"
     on: tuple[str, ...] = ("failed", "timed_out")
+    budget: RetryBudget | None = None
 
 
 RETRYABLE = ("failed", "timed_out", "rejected")
