@@ -1,0 +1,1 @@
+"""What limited a run: `limiting.limiting` names the resource, with its evidence."""
