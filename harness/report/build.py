@@ -27,6 +27,7 @@ from harness.measure.warm_up import counted_part
 from harness.report.figures import Figures, below, estimates_of, largest, number, text
 from harness.report.model import SCHEMA_VERSION, Report
 from harness.report.series import coarser, log_linear, thin
+from harness.report.service_times import service_times_block
 from harness.report.signals import signals_block
 from harness.scenario.model import BASELINE_METRICS, Scenario
 
@@ -71,6 +72,7 @@ def build_report(
         "baseline": _baseline(lines),
         **_measured(scenario, runs, metrics),
         **_workers([share for run in runs for share in run.shares]),
+        **service_times_block(scenario, kept),
     }
     document["latency"]["histogram"] = _histogram(scenario, kept)
     return Report(document)
