@@ -1,0 +1,1 @@
+"""Plots: Vega-Altair specifications, and pictures of them without a browser."""
