@@ -24,12 +24,13 @@ from harness.drive.virtual_loop import VirtualLoop
 from harness.drive.wall_readers import WallReaders
 from harness.errors import ClockError, HarnessError, TargetError
 from harness.measure.generator import generator_limited, lateness, loop_held_up
-from harness.measure.record import CORES, NEVER, Generator, Recorder, Run, Series, empty_series
+from harness.measure.record import NEVER, Generator, Recorder, Run, Series, empty_series
 from harness.measure.resources import INTERVAL_S, ResourceMonitor
 from harness.measure.rest import REST_S
 from harness.measure.stalls import Stall
 from harness.measure.tries import TryLog
 from harness.plan.arrivals import OpenArrivals, Plan
+from harness.plan.places import pools_of
 from harness.plan.program import burns
 
 _ALARM_AFTER_S = 3.0
@@ -367,12 +368,14 @@ class Replication:
         )
 
     def _pools(self) -> dict[str, Any]:
-        scenario = self.plan.scenario
         cores = burns(self.plan.programs) and bool(self.recorder.attempts)
+        places = pools_of(self.plan.scenario, cores=cores)
         return {
-            "pool_names": tuple(pool.name for pool in scenario.pools) + ((CORES,) if cores else ()),
-            "pool_sizes": tuple(pool.size for pool in scenario.pools) + ((scenario.cores,) if cores else ()),
-            "pool_queues": tuple(pool.queue for pool in scenario.pools) + ((None,) if cores else ()),
+            "pool_names": tuple(place.name for place in places),
+            "pool_kinds": tuple(place.kind for place in places),
+            "pool_sizes": tuple(place.size for place in places),
+            "pool_queues": tuple(place.queue for place in places),
+            "pool_changes": self.recorder.change_columns(),
         }
 
 

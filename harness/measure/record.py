@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.plan import places
+
 if TYPE_CHECKING:
     from harness.measure.rest import Rest
     from harness.measure.stalls import Stall
@@ -27,7 +29,7 @@ Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 NEVER = math.nan
-CORES = "cores"
+CORES = places.CORES
 
 
 class Outcome(enum.IntEnum):
@@ -70,7 +72,18 @@ class AttemptColumns:
     gives it back at `released_s`. `depth` is the pool's queue depth right after the request, this attempt included
     (0 where the agent was granted at once; for a rejected attempt, the depth it found). `busy` is the number of busy
     agents right after the grant, this one included (for a rejected attempt, the number it found; 0 if never granted).
-    `ended` is an `Outcome`; `error` indexes `Run.error_kinds` (-1: none).
+    `ended` is an `Outcome`; `error` indexes `Run.error_kinds` (-1: none). Rows stand in the order in which they ended.
+
+    A waiter that `drop_oldest` turned away was never granted and has `released_s` at that instant. Who waits outside a
+    queue that blocks is not in `depth`, which is then the queue's capacity. What an open breaker refused is a row at
+    the step's pool (of replicas, the first): rejected, depth and busy 0, its error `breaker_open:STEP`.
+
+    An attempt has further rows, written before its own: at the cores (its burn), at its connection pool (released when
+    the wait is over) and at its rate limit (granted and released when it got its token; refused, or given up before the
+    token came: never granted; busy is 0 throughout). Those `ended` say how they were left: succeeded; rejected (a
+    limit's refusal; the attempt itself failed); timed out; cancelled. Their error is -1. At the memory every workflow
+    has one row, step 0, attempt 0: requested at its start, granted when it was admitted, released at its end, `busy` in
+    bytes; its `ended` is succeeded once it was admitted, rejected (`memory_limit`), or cut off (timed out, cancelled).
     """
 
     workflow: Ints
@@ -87,6 +100,30 @@ class AttemptColumns:
 
     def __len__(self) -> int:
         return len(self.workflow)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolChanges:
+    """How pools changed while the run went on, in the order of `t_s`; shape (k,), empty where none may change.
+
+    From `t_s` on pool `pool` has `size` agents and its queue holds `queue` (-1: unbounded); before its first change it
+    is as `Run.pool_sizes` and `pool_queues` say. `size` is how many may be busy: a pool that shrinks keeps its busy
+    agents until they are given back.
+    """
+
+    pool: Ints
+    t_s: Floats
+    size: Ints
+    queue: Ints
+
+    def __len__(self) -> int:
+        return len(self.t_s)
+
+
+def no_changes() -> PoolChanges:
+    """No pool changed."""
+    whole = np.empty(0, dtype=np.int64)
+    return PoolChanges(whole, np.empty(0), whole, whole)
 
 
 def no_workflows() -> WorkflowColumns:
@@ -163,7 +200,9 @@ class Run:
     `rest` is what the target still held when its work was done, `stalls` where its event loop was held up, `tries` the
     attempts that it reported of itself (None, empty: not looked at, or nothing there).
     `measured` holds what a target measured itself, by name (unit last): one value per observation, shape (k,).
-    Where some step burns CPU on modelled or measured cores, the last pool is named `CORES` and holds them.
+    The pools are those of `plan.places.pools_of`, in its order, and `pool_kinds` says what each is ("agents", "cores",
+    "connections", "rate_limit", "memory"); where it is empty, all are agents but a last one named `CORES` that the
+    scenario does not declare. `pool_changes` says how their sizes and queues changed.
     `generator` is what the drive knows of its own work, `open_load` whether the due times were known beforehand.
     `shares` says what each worker did, where several drove the run (empty: this process drove it alone).
     """
@@ -195,6 +234,8 @@ class Run:
     shares: tuple[Share, ...] = ()
     generator: Generator = field(default_factory=Generator)
     open_load: bool = False
+    pool_kinds: tuple[str, ...] = ()
+    pool_changes: PoolChanges = field(default_factory=no_changes)
 
 
 _COLUMNS = {one.name: "d" if one.name.endswith("_s") else "q" for one in fields(AttemptColumns)}
@@ -223,6 +264,8 @@ class Recorder:
     doubts: list[str] = field(default_factory=list)
     invalid: str | None = None
     measured: dict[str, list[float]] = field(default_factory=dict)
+    changes: list[tuple[int, float, int, int]] = field(default_factory=list)
+    """Of pools: index, time, size, capacity of the queue (-1: unbounded)."""
 
     @property
     def offered(self) -> int:
@@ -257,6 +300,19 @@ class Recorder:
     def measure(self, name: str, value: float) -> None:
         """Keep one observation of something that only the target can see, such as the time to a first byte."""
         self.measured.setdefault(name, []).append(value)
+
+    def resize(self, pool: int, t_s: float, size: int, queue: int | None) -> None:
+        """From `t_s` on, pool `pool` has this size and a queue of this capacity (None: unbounded)."""
+        self.changes.append((pool, t_s, size, -1 if queue is None else queue))
+
+    def change_columns(self) -> PoolChanges:
+        """The changes of pools recorded so far."""
+        if not self.changes:
+            return no_changes()
+        pool, t_s, size, queue = zip(*self.changes, strict=True)
+        whole = (np.array(values, dtype=np.int64) for values in (pool, size, queue))
+        pools, sizes, queues = whole
+        return PoolChanges(pools, np.array(t_s, dtype=np.float64), sizes, queues)
 
     def measured_columns(self) -> dict[str, Floats]:
         """What the target measured so far, by name."""

@@ -53,6 +53,8 @@ class Purpose(enum.IntEnum):
     TARGET = 6
     QUOTA = 7
     THINK = 8
+    CACHE = 9
+    BALANCE = 10
 
 
 def mix(z: int) -> int:

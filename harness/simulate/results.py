@@ -6,8 +6,9 @@ import dataclasses
 
 import numpy as np
 
-from harness.measure.record import CORES, AttemptColumns, Ints, Outcome, Run, WorkflowColumns, empty_series
+from harness.measure.record import AttemptColumns, Ints, Outcome, Run, WorkflowColumns, empty_series
 from harness.plan.arrivals import OpenArrivals, Plan, deal_of
+from harness.plan.places import pools_of
 from harness.plan.program import burns
 
 TARGET = "builtin"
@@ -34,7 +35,7 @@ def run_of(
     place = np.full(len(kinds) + 1, -1)  # the last place answers for -1: no error
     for code in seen:
         place[code] = names.index(kinds[code])
-    cores = burns(plan.programs) and len(attempts) > 0
+    places = pools_of(scenario, cores=burns(plan.programs) and len(attempts) > 0)
     return Run(
         scenario=scenario.name,
         digest=scenario.digest,
@@ -42,9 +43,10 @@ def run_of(
         clock=CLOCK,
         seed=plan.seed,
         type_names=tuple(kind.name for kind in scenario.types),
-        pool_names=tuple(pool.name for pool in scenario.pools) + ((CORES,) if cores else ()),
-        pool_sizes=tuple(pool.size for pool in scenario.pools) + ((scenario.cores,) if cores else ()),
-        pool_queues=tuple(pool.queue for pool in scenario.pools) + ((None,) if cores else ()),
+        pool_names=tuple(place.name for place in places),
+        pool_kinds=tuple(place.kind for place in places),
+        pool_sizes=tuple(place.size for place in places),
+        pool_queues=tuple(place.queue for place in places),
         error_kinds=names,
         workflows=dataclasses.replace(workflows, error=place[workflows.error]),
         attempts=dataclasses.replace(attempts, error=place[attempts.error]),
