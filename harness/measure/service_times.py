@@ -7,6 +7,7 @@ target is, unless the target reports its attempts, whose queue waits are known.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -243,7 +244,7 @@ def _tile(run: Run, counts: Flags, spans: dict[tuple[int, int], list[float]]) ->
     taken_s = 0.0
     for own in of_workflow.values():
         own.sort()
-        if any(later[0] < earlier[1] for earlier, later in zip(own, own[1:], strict=False)):
+        if any(later[0] < earlier[1] for earlier, later in itertools.pairwise(own)):
             return False
         taken_s += sum(ended_s - begun_s for begun_s, ended_s, _failed in own)
     served = counts & (run.workflows.outcome <= Outcome.TIMED_OUT)

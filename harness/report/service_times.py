@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from harness.measure.record import Run
@@ -12,7 +13,7 @@ from harness.measure.service_times import Sample, ServiceTimes, StepTimes, TypeT
 from harness.measure.totals.record import Totals
 from harness.report.figures import number, text
 from harness.scenario.declare import declaration_of
-from harness.scenario.model import Scenario
+from harness.scenario.model import Load, PhasedLoad, Scenario, TraceLoad
 
 MOST_DECLARED = 20_000
 """Characters of a declaration that a report holds; a trace may have millions of times."""
@@ -40,9 +41,16 @@ def service_times_block(scenario: Scenario, kept: Sequence[Run | Totals]) -> dic
 
 
 def _declaration(scenario: Scenario) -> dict[str, Any] | None:
-    declared = declaration_of(scenario)
+    declared = declaration_of(replace(scenario, load=_written_out(scenario.load)))
     declared["workflow"] = {name: table for name, table in declared["workflow"].items() if name in dict(scenario.mix)}
     return declared if len(json.dumps(declared)) <= MOST_DECLARED else None
+
+
+def _written_out(load: Load) -> Load:
+    """`load` with its traces' times written out: a report may be read where the file is not."""
+    if isinstance(load, PhasedLoad):
+        return replace(load, phases=tuple(_written_out(phase) for phase in load.phases))  # type: ignore[misc]  # phases hold no phases
+    return replace(load, file=None) if isinstance(load, TraceLoad) else load
 
 
 def _type(one: TypeTimes) -> dict[str, Any]:

@@ -86,6 +86,13 @@ def load_scenarios(path: Path | None = None) -> Catalog:
     return _build(document, str(path), path.parent, own=tuple(scenarios))
 
 
+def catalog_of(document: dict[str, Any], source: str) -> Catalog:
+    """The scenarios that `document` declares by itself, without the built-in ones; files it names are not looked for
+    anywhere but in the working folder. Raises `DeclarationError`, which `source` names, with every mistake."""
+    _refuse(source, schema_mistakes("scenario", document))
+    return _build(document, source, Path(), own=tuple(document.get("scenario", {})))
+
+
 def find_scenario(catalog: Catalog, name: str) -> Scenario:
     """The scenario `name`, or `test_` + `name`. Raises `DeclarationError` that names the nearest one there is."""
     for candidate in (name, PREFIX + name):

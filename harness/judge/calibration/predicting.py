@@ -1,0 +1,63 @@
+"""How well a model predicts: its target's runs at other loads, measured and simulated, figure by figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.errors import DeclarationError, Mistake
+from harness.judge.calibration.modelling import scenario_of_load
+from harness.judge.calibration.records import Measured, Model, PredictedFigure, Prediction, Simulate, Verdict
+from harness.judge.calibration.sampling import NAMES, estimates_of
+from harness.measure.summary import Estimate
+
+GROUPS = 20
+"""Simulated twins of a measured run, whose spread is the interval of a prediction."""
+_MOST_REPLICATIONS = 10
+JUDGED = ("latency_p50", "latency_p95", "throughput")
+_SLACK = 1.02
+
+
+def predict(model: Model, source: Measured, simulate: Simulate, tolerance: float) -> Prediction:
+    """What `model` says of the load of `source`, beside what was measured; `tolerance` is a share.
+
+    Raises `DeclarationError` where the load has a workflow type that the model does not know.
+    """
+    known = {kind.name for kind in model.scenario.types}
+    unknown = [name for name, weight in source.scenario.mix if weight > 0 and name not in known]
+    if unknown:
+        allowed = f"types that the calibrated runs had ({', '.join(sorted(known))})"
+        raise DeclarationError(
+            source.name, [Mistake(f"mix.{name}", "a type without a fit", allowed) for name in unknown]
+        )
+    scenario = scenario_of_load(model.scenario, source.scenario)
+    replications = min(len(source.seeds), _MOST_REPLICATIONS)
+    told = estimates_of(scenario, GROUPS, replications, simulate)
+    figures = tuple(_figure(name, source.figures[name], told[name], tolerance) for name in NAMES)
+    return Prediction(source, figures, source.times.in_flight > _SLACK * model.limit.seen_up_to)
+
+
+def overall(predictions: Sequence[Prediction]) -> Verdict:
+    """`broken` where a judged figure is off by more than was tolerated, else the least certain of them."""
+    verdicts = [figure.verdict for one in predictions for figure in one.figures if figure.judged]
+    if "broken" in verdicts:
+        return "broken"
+    return "held" if verdicts and set(verdicts) == {"held"} else "cannot_tell"
+
+
+def _figure(name: str, measured: Estimate, predicted: Estimate, tolerance: float) -> PredictedFigure:
+    judged = name in JUDGED
+    if not measured.value or predicted.value is None:
+        return PredictedFigure(name, measured, predicted, None, "cannot_tell", judged)
+    error = predicted.value / measured.value - 1
+    return PredictedFigure(name, measured, predicted, error, _verdict(error, measured, predicted, tolerance), judged)
+
+
+def _verdict(error: float, measured: Estimate, predicted: Estimate, tolerance: float) -> Verdict:
+    """Within tolerance; beyond it; or beyond it by no more than chance makes of two runs of one system."""
+    if abs(error) <= tolerance:
+        return "held"
+    bounds = (measured.low, measured.high, predicted.low, predicted.high)
+    if any(bound is None for bound in bounds):
+        return "cannot_tell"
+    low, high, told_low, told_high = (bound or 0.0 for bound in bounds)
+    return "cannot_tell" if told_low <= high and low <= told_high else "broken"
