@@ -1,0 +1,99 @@
+"""The result in sentences, the figures with as many digits as they are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.judge.capacity.cause import resource
+from harness.judge.capacity.load import Axis
+from harness.judge.capacity.record import Cause, Held, Knee
+from harness.units import format_rate
+
+_UNITS = {
+    "in flight": " in flight",
+    "burst size": " in flight",
+    "rate per second": " /s",
+    "times the declared rates": " times the declared rates",
+}
+
+
+def sentences(
+    axis: Axis, held: Held, knee: Knee | None, cause: Cause, *, refused_from: tuple[float, float] | None, last: float
+) -> tuple[str, ...]:
+    """The knee first, then what the baseline holds, then where work is turned away."""
+    return (*_knee(axis, knee, cause, last), *_held(axis, held), *_refused(axis, refused_from))
+
+
+def level_text(axis: Axis, level: float) -> str:
+    """A load with its unit: `75 in flight`, `bursts of 75`, `12.5 /s`, `1.8 times the declared rates`."""
+    shown = f"{level:.0f}" if axis.whole else f"{level:.4g}"
+    return f"bursts of {shown}" if axis.name == "burst size" else f"{shown}{_UNITS[axis.name]}"
+
+
+def knee_text(knee: Knee) -> str:
+    """`75 [72, 78] in flight`."""
+    return f"{_count(knee.in_flight)}{_interval(knee.low, knee.high)} in flight"
+
+
+def _knee(axis: Axis, knee: Knee | None, cause: Cause, last: float) -> Iterator[str]:
+    if knee is None:
+        if not axis.steady:
+            return
+        if cause.kind == "none":
+            yield f"no knee: throughput grew with the load up to {level_text(axis, last)}"
+        return
+    where = knee_text(knee)
+    if axis.name == "rate per second":
+        where += f", {format_rate(knee.load)}{_rates(knee)}"
+    named = resource(cause.name, cause.kind) if cause.name else ""
+    if cause.kind == "pool":
+        yield f"{named} is exhausted at {where}; pool-limited, not CPU ({cause.because})"
+    elif cause.kind == "cpu":
+        yield f"{named} is exhausted at {where}; CPU-limited, not a pool ({cause.because})"
+    elif knee.model == "usl":
+        yield f"throughput is highest at {where} and falls beyond; contention, not a pool ({cause.because})"
+    else:
+        yield f"throughput stops growing at {where}; a hard limit ({cause.because})"
+
+
+def _rates(knee: Knee) -> str:
+    if knee.load_low is None or knee.load_high is None:
+        return ""
+    return f" [{format_rate(knee.load_low)}, {format_rate(knee.load_high)}]"
+
+
+def _held(axis: Axis, held: Held) -> Iterator[str]:
+    if held.status == "found" and held.level is not None and held.broken_at is not None:
+        low = "none" if held.low is None else _level(axis, held.low)
+        high = "open" if held.high is None else _level(axis, held.high)
+        yield (
+            f"holds its baseline up to {level_text(axis, held.level)} [{low}, {high}]; "
+            f"at {level_text(axis, held.broken_at)}: {held.reason}"
+        )
+    elif held.status == "never_broken" and held.level is not None:
+        yield f"holds its baseline at every load tried, up to {level_text(axis, held.level)}"
+    elif held.status == "never_held":
+        yield f"holds its baseline at no load tried: {held.reason}"
+    elif held.status == "cannot_tell":
+        yield f"whether the baseline holds cannot be told: {held.reason}"
+
+
+def _refused(axis: Axis, refused_from: tuple[float, float] | None) -> Iterator[str]:
+    if refused_from is not None:
+        carried, refused = refused_from
+        unit = _UNITS[axis.name].strip()
+        yield f"work is turned away from {_level(axis, refused)} {unit} on (none at {_level(axis, carried)})"
+
+
+def _level(axis: Axis, level: float) -> str:
+    return f"{level:.0f}" if axis.whole else f"{level:.4g}"
+
+
+def _count(value: float) -> str:
+    return f"{value:.3g}" if value < 10 else f"{value:.0f}"
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    if low is None and high is None:
+        return ""
+    return f" [{'open' if low is None else _count(low)}, {'open' if high is None else _count(high)}]"
