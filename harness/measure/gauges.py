@@ -125,7 +125,8 @@ def connection_samples(run: Run) -> PoolSamples | None:
     shown = run.gauges.values
     if not len(run.gauges.t_s) or "connections_in_use" not in shown:
         return None
-    named = (shown.get(name) for name in ("connections_waiting", "connections_in_use", "connections_max"))
+    waiting = shown.get("connections_waiting", shown.get("connection_waiters"))
+    named = (waiting, shown["connections_in_use"], shown.get("connections_max"))
     (depth, _), (busy, _), (size, _) = map(_possible, named)
     times = run.gauges.t_s
     held = np.diff(np.append(times, max(run.ended_s, float(times[-1]))))

@@ -19,7 +19,7 @@ from harness.measure.record import Floats, Run
 
 @dataclass(frozen=True, slots=True)
 class LittlesLaw:
-    """`in_flight` (L) is the mean over time, `rate_per_s` (λ) what was carried out per second, `latency_s` (W) its mean.
+    """`in_flight` (L) is the mean over time, `rate_per_s` (λ) what was carried out per second, `latency_s` (W) mean.
 
     `residual` is (L - λW) / L, `edges` the part of it that the edges of the window explain, and `left` the rest. The
     window runs from the first workflow done to the last one due where there is such a time, else over the whole run.

@@ -15,6 +15,7 @@ from harness.measure.agents import AgentAttempts, agent_attempts
 from harness.measure.footprint import resource_metrics
 from harness.measure.generator import generator_metrics
 from harness.measure.latency import NOT_ON_TARGET, latencies, latency_metrics
+from harness.measure.little import littles_law
 from harness.measure.machine import Machine
 from harness.measure.measured import measured_figures
 from harness.measure.modelled import modelled_machine
@@ -34,6 +35,7 @@ from harness.measure.summary import (
 )
 from harness.measure.throughput import throughput_metrics
 from harness.measure.timeline import in_flight
+from harness.measure.uses_all import uses_of
 from harness.measure.warm_up import counted_part, warm_up_metrics
 from harness.scenario.model import Scenario
 
@@ -96,6 +98,8 @@ def summarise(scenario: Scenario, runs: Sequence[Run]) -> MultiAgentLoadMetrics:
         metrics,
         doubts=doubts,
         signals=signals,
+        uses=uses_of(scenario, whole),
+        little=littles_law(whole),
         measured=measured_figures(runs),
         generator=generator_metrics(runs),
         warm_up=warm_up,

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from harness.measure.little import LittlesLaw
     from harness.measure.signals import SignalMetrics
+    from harness.measure.uses import Uses
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,8 @@ class MultiAgentLoadMetrics:
 
     `outcomes` maps each outcome's name (lower case) to its count and sums to `offered`; `errors` maps an error kind to
     its count. `concurrent_workflows` is the largest number in flight. `doubts` holds every reason for care, in words.
-    `signals` has the figures behind the signals (None: they were not looked at).
+    `signals` has the figures behind the signals (None: they were not looked at), `uses` those of every resource, and
+    `little` Little's law on the runs (None: it needs rows).
     """
 
     scenario: str
@@ -199,3 +202,5 @@ class MultiAgentLoadMetrics:
     generator: GeneratorMetrics | None = None
     warm_up: WarmUpMetrics | None = None
     signals: SignalMetrics | None = None
+    uses: Uses | None = None
+    little: LittlesLaw | None = None

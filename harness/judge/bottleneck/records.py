@@ -29,8 +29,8 @@ class Evidence:
     """How much of a resource was used, and what waiting for it took. Shares in [0, 1]; None: not observable.
 
     `utilisation` is its mean use over the time in which there was work, `working` the same without those who held it
-    only to wait for something within (an agent whose attempt waits for a core); `saturated` is the share of that time in
-    which all of it was in use. `of_mean` and `of_p95` are the shares of the mean latency, and of that of the slowest
+    only to wait for something within (an agent whose attempt waits for a core); `saturated` is the share of that time
+    in which all of it was in use. `of_mean` and `of_p95` are the shares of the mean latency, and of that of the slowest
     twentieth, that went into waiting for it; `turned_away` the share of the offered workflows that it refused or that
     gave up waiting for it. `size` is how much of it there is (agents, cores, connections, tokens per second, bytes).
     """

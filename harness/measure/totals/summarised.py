@@ -30,6 +30,8 @@ from harness.measure.totals.measured import figures_of
 from harness.measure.totals.quantiles import quantile_of_windows
 from harness.measure.totals.record import BESIDE, Totals
 from harness.measure.trend import theil_sen
+from harness.measure.uses import Uses
+from harness.measure.uses_all import uses_of
 from harness.scenario.model import Scenario
 
 NO_ROWS = "not observable where no rows are kept"
@@ -62,9 +64,16 @@ def summarise_totals(scenario: Scenario, runs: Sequence[Totals]) -> MultiAgentLo
         throughput=_throughput(runs),
         resources=_resources(beside.resources, runs),
         replications=tuple(map(_replication, beside.replications, runs)),
+        uses=_uses(scenario, shells, runs),
+        little=None,
     )
     doubts, measured = all_doubts(shells, metrics, False), figures_of([run.measured for run in runs])
     return dataclasses.replace(metrics, warm_up=None, doubts=(*doubts, *_said(scenario, runs)), measured=measured)
+
+
+def _uses(scenario: Scenario, shells: Sequence[Run], runs: Sequence[Totals]) -> Uses:
+    seen = uses_of(scenario, shells, [run.latency_sum_s for run in runs])
+    return dataclasses.replace(seen, carried_out=sum(run.carried_out for run in runs))
 
 
 def shell_of(totals: Totals) -> Run:

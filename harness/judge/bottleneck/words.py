@@ -1,0 +1,146 @@
+"""What was found, in one sentence that a colleague can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from harness.judge.bottleneck.records import Cause, Suspect
+from harness.measure.uses import ResourceUse, Uses
+from harness.units import format_rate, format_share, format_size
+
+MOSTLY = 0.5
+_AWAITED = {
+    "source": "being held back by the load's own cap",
+    "memory": "being admitted",
+    "agents": "an agent",
+    "connections": "a connection",
+    "rate_limit": "a token",
+    "cores": "a core",
+}
+
+
+class Charged(Protocol):
+    """What `suspects.Charge` holds, as far as a sentence tells it."""
+
+    @property
+    def use(self) -> ResourceUse: ...
+    @property
+    def of_mean(self) -> float: ...
+    @property
+    def of_p95(self) -> float: ...
+    @property
+    def turned_away(self) -> float: ...
+    @property
+    def via(self) -> tuple[str, ...]: ...
+    @property
+    def blames(self) -> str | None: ...
+
+
+def name_of(cause: Cause, use: ResourceUse, alone: bool = True) -> str:
+    """What a resource is called: `agent pool`, `pool solvers`, `rate limit openai`."""
+    if cause == "queue":
+        return "queue of the agent pool" if alone or use.name == "agents" else f"queue of pool {use.name}"
+    names = {
+        "source": "the load's own cap on workflows in flight",
+        "memory": "memory",
+        "cores": "CPU",
+        "cpu": "CPU",
+        "event_loop": "event loop",
+        "threads": "threads behind the event loop",
+        "rate_limit": f"rate limit {use.name}",
+        "connections": "connection pool" if use.name == "connections" else f"connection pool {use.name}",
+    }
+    if use.kind == "agents":
+        return "agent pool" if use.name == "agents" or (alone and cause == "agent_pool") else f"pool {use.name}"
+    return names[use.kind]
+
+
+def sentence_of(cause: Cause, charge: Charged, alone: bool) -> str:
+    """`agent pool: 20 of 20 busy 94 % of the time, 81 % of p95 is waiting for an agent`."""
+    use = charge.use
+    said = [text for text in (_use(cause, use), _cost(charge), _turned(charge, cause)) if text]
+    return f"{name_of(cause, use, alone)}: {', '.join(said) or 'nobody waited for it'}"
+
+
+def none_sentence(uses: Uses, ranked: Sequence[Suspect]) -> str:
+    """Nothing limited it, and how much of the busiest resource was used."""
+    load = f" but the {uses.in_flight} workflows that the load keeps in flight" if uses.in_flight else ""
+    return f"nothing limited it{load}{_busiest(ranked)}"
+
+
+def unknown_sentence(uses: Uses, ranked: Sequence[Suspect]) -> str:
+    """Why it cannot be told."""
+    return f"cannot tell what limited it: not seen are {', '.join(uses.unseen)}{_busiest(ranked)}"
+
+
+def _busiest(ranked: Sequence[Suspect]) -> str:
+    used = [one for one in ranked if one.evidence.utilisation is not None]
+    if not used:
+        return ""
+    busiest = max(used, key=lambda one: one.evidence.utilisation or 0.0)
+    name = busiest.sentence.partition(":")[0]
+    seen = busiest.evidence
+    wait = seen.of_p95 if seen.of_p95 is not None else seen.of_mean
+    waited = (
+        ""
+        if wait is None
+        else f", and {_percent(wait)} of {'p95' if seen.of_p95 is not None else 'the latency'} is waiting for it"
+    )
+    return f"; the busiest was the {name} at {_percent(seen.utilisation or 0.0)}{waited}"
+
+
+def _use(cause: Cause, use: ResourceUse) -> str:
+    """How much of it was used, as far as that is known."""
+    busy = _percent(use.utilisation or 0.0)
+    if cause == "queue":
+        return f"all {use.queue} places taken at once, though the pool was busy {busy} of the time on average"
+    size = use.size or 0.0
+    texts = {
+        "source": f"at most {size:.0f}" if size else "",
+        "event_loop": f"busy {busy} of the time" + (f"; {use.detail}" if use.detail else ""),
+        "cpu": f"busy {busy} of the time",
+        "threads": f"jobs queued for one of {f'at most {size:.0f} ' if size else ''}threads "
+        f"{_percent(use.contended or 0.0)} of the time",
+        "rate_limit": f"{busy} of {format_rate(size)} used",
+        "memory": f"{busy} of {format_size(size)} taken",
+    }
+    return texts[use.kind] if use.kind in texts else _units_in_use(use)
+
+
+def _units_in_use(use: ResourceUse) -> str:
+    """`20 of 20 busy 94 % of the time` where that is most of it, else also the mean."""
+    if use.utilisation is None:
+        return ""
+    what = "in use" if use.kind == "connections" else "busy"
+    if use.size is None or use.saturated is None:
+        return f"{_percent(use.utilisation)} {what}"
+    mean = "" if use.saturated >= MOSTLY else f" ({_percent(use.utilisation)} on average)"
+    return f"{use.size:.0f} of {use.size:.0f} {what} {_percent(use.saturated)} of the time{mean}"
+
+
+def _cost(charge: Charged) -> str:
+    use = charge.use
+    if charge.blames is not None or use.kind not in _AWAITED:
+        return ""
+    share, of = (charge.of_p95, "p95") if use.of_p95 is not None else (charge.of_mean, "the mean latency")
+    if use.of_mean is None or not max(share, charge.of_mean):
+        return ""
+    awaited = _AWAITED[use.kind]
+    outer = list(dict.fromkeys(_AWAITED[kind] for kind in charge.via if kind in ("agents", "memory", "connections")))
+    waiting = "" if use.kind == "source" else "waiting for "
+    if outer:
+        return f"{_percent(share)} of {of} is {waiting}{awaited}, or for {' or '.join(outer)} held up by those who do"
+    return f"{_percent(share)} of {of} is {waiting}{awaited}"
+
+
+def _turned(charge: Charged, cause: Cause) -> str:
+    if charge.blames is not None or not charge.turned_away:
+        return ""
+    gave_up = charge.use.gave_up or 0.0
+    how = "gave up waiting" if gave_up > (charge.use.refused or 0.0) and cause != "queue" else "turned away"
+    return f"{_percent(charge.turned_away)} of the workflows {how}"
+
+
+def _percent(share: float) -> str:
+    return format_share(round(share, 2) if share >= 0.01 else round(share, 4))
