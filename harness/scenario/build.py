@@ -7,6 +7,7 @@ from typing import Any, Literal, cast
 
 from harness.errors import DeclarationError, Mistake
 from harness.scenario.build_load import build_load
+from harness.scenario.build_policies import build_budget, build_cache, policies_of, pool_policies
 from harness.scenario.model import (
     BASELINE_METRICS,
     BaselineLine,
@@ -15,6 +16,7 @@ from harness.scenario.model import (
     Scenario,
     Step,
     WorkflowType,
+    step_policy_mistakes,
     type_mistakes,
 )
 from harness.scenario.reading import Reading, Table, distribution
@@ -37,7 +39,7 @@ def build_type(name: str, table: Table, reading: Reading) -> WorkflowType:
     where = f"workflow.{name}"
     steps = tuple(_step(f"{where}.steps[{k}]", step, reading) for k, step in enumerate(table["steps"]))
     kind = WorkflowType(name, steps, table.get("description", ""))
-    reading.meanings.extend(type_mistakes(kind))
+    reading.meanings.extend((*type_mistakes(kind), *step_policy_mistakes(kind)))
     return kind
 
 
@@ -50,6 +52,9 @@ def _step(where: str, table: Table, reading: Reading) -> Step:
         hold_b=int(reading.quantity(parse_size, f"{where}.hold", table.get("hold", "0 B"))),
         fail=reading.quantity(parse_share, f"{where}.fail", table.get("fail", "0 %")),
         timeout_s=reading.duration_or_none(where, table, "timeout"),
+        cache=build_cache(f"{where}.cache", table["cache"], reading) if "cache" in table else None,
+        connections=table.get("connections"),
+        rate_limit=table.get("rate_limit"),
     )
 
 
@@ -64,6 +69,7 @@ def build_scenario(name: str, table: Table, types: Mapping[str, WorkflowType], r
         "retry": _retry(f"{where}.retry", table.get("retry", {}), reading),
         "timeout_s": reading.duration_or_none(where, table, "timeout"),
         "baseline": _baseline(f"{where}.baseline", table.get("baseline", {}), reading),
+        **policies_of(where, table, reading),
     }
     if "warm_up" in table and isinstance(table["warm_up"], str):
         parts["warm_up_s"] = reading.duration(where, table, "warm_up")
@@ -95,6 +101,7 @@ def _pool(where: str, name: str, table: Table, reading: Reading) -> Pool:
         queue=None if queue == "unbounded" else int(queue),
         overflow=table.get("overflow", "reject"),
         wait_timeout_s=reading.duration_or_none(where, table, "wait_timeout"),
+        **pool_policies(where, table, reading),
     )
 
 
@@ -107,6 +114,7 @@ def _retry(where: str, table: Table, reading: Reading) -> Retry:
         cap_s=reading.duration(where, table, "cap", default.cap_s),
         jitter=table.get("jitter", default.jitter),
         on=tuple(table.get("on", default.on)),
+        budget=build_budget(f"{where}.budget", table["budget"], reading) if "budget" in table else None,
     )
 
 

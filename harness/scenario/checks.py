@@ -27,7 +27,7 @@ from harness.scenario.parts import (
 LONGEST_S = 30 * 24 * 3600.0
 """No duration may be longer: 30 days."""
 
-OVERFLOWS: tuple[str, ...] = ("reject",)
+OVERFLOWS: tuple[str, ...] = ("reject", "drop_oldest", "block")
 
 OPERATORS = ("<", "<=", ">", ">=", "=", "recorded")
 

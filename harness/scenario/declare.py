@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.scenario.declare_load import load_document
+from harness.scenario.declare_policies import budget_table, cache_table, policy_tables, pool_tables
 from harness.scenario.model import (
     Constant,
     Pool,
@@ -41,6 +42,7 @@ def declaration_of(scenario: Scenario) -> Document:
     body["pools"] = {pool.name: _pool(pool) for pool in scenario.pools}
     if scenario.retry != Retry():
         body["retry"] = _retry(scenario.retry)
+    body |= policy_tables(scenario)
     if scenario.baseline:
         body["baseline"] = {line.metric: line.text for line in scenario.baseline}
     # those of weight zero too: the mix names them, and a mix may only name what is declared
@@ -55,7 +57,7 @@ def _pool(pool: Pool) -> Document:
     document["overflow"] = pool.overflow
     if pool.wait_timeout_s is not None:
         document["wait_timeout"] = duration(pool.wait_timeout_s)
-    return document
+    return document | pool_tables(pool)
 
 
 def _retry(retry: Retry) -> Document:
@@ -66,6 +68,7 @@ def _retry(retry: Retry) -> Document:
         "cap": duration(retry.cap_s),
         "jitter": retry.jitter,
         "on": list(retry.on),
+        **({} if retry.budget is None else {"budget": budget_table(retry.budget)}),
     }
 
 
@@ -86,4 +89,10 @@ def _step(step: Step) -> Document:
         document["fail"] = share(step.fail)
     if step.timeout_s is not None:
         document["timeout"] = duration(step.timeout_s)
+    if step.cache is not None:
+        document["cache"] = cache_table(step.cache)
+    if step.connections is not None:
+        document["connections"] = step.connections
+    if step.rate_limit is not None:
+        document["rate_limit"] = step.rate_limit
     return document

@@ -21,6 +21,14 @@ from harness.scenario.checks import (
     type_mistakes,
 )
 from harness.scenario.checks_load import load_mistakes, trace_type_mistakes, warm_up_mistakes
+from harness.scenario.checks_policies import (
+    breaker_mistakes,
+    budget_mistakes,
+    memory_mistakes,
+    pool_policy_mistakes,
+    resource_mistakes,
+    step_policy_mistakes,
+)
 from harness.scenario.digest import digest_of
 from harness.scenario.distributions import (
     Constant,
@@ -115,6 +123,7 @@ __all__ = [
     "length_s",
     "packed_times",
     "scenario_mistakes",
+    "step_policy_mistakes",
     "type_mistakes",
 ]
 
@@ -169,10 +178,18 @@ def scenario_mistakes(scenario: Scenario) -> Iterator[Mistake]:
     yield from load_mistakes(scenario.load)
     for pool in scenario.pools:
         yield from pool_mistakes(pool)
+        yield from pool_policy_mistakes(pool)
     for kind in scenario.types:
         yield from type_mistakes(kind)
+        yield from step_policy_mistakes(kind)
     yield from retry_mistakes(scenario.retry)
+    yield from budget_mistakes(scenario.retry)
+    yield from breaker_mistakes(scenario.breaker)
+    yield from memory_mistakes(scenario.memory)
     yield from reference_mistakes(scenario.name, scenario.types, scenario.mix, scenario.pools)
+    yield from resource_mistakes(
+        scenario.name, scenario.types, scenario.mix, scenario.connections, scenario.rate_limits
+    )
     yield from count("cores", scenario.cores, 1, 1024)
     yield from between("run_timeout", scenario.run_timeout_s, 1e-3, LONGEST_S, "s")
     if scenario.timeout_s is not None:

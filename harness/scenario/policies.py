@@ -69,8 +69,9 @@ class Replicas:
     """A pool that is `count` pools of the declared size and queue, and how a request chooses one of them.
 
     `round_robin` in the order of requests; `least_loaded` by busy + waiting, the first of equals; `two_choices` draws
-    two and takes the less loaded, the first drawn of equals (M. Mitzenmacher, "The Power of Two Choices in Randomized
-    Load Balancing", IEEE TPDS 12(10), 2001). In a Run they are the pools NAME[0], NAME[1] and so on.
+    two different ones and takes the less loaded, the first drawn of equals (M. Mitzenmacher, "The Power of Two Choices
+    in Randomized Load Balancing", IEEE TPDS 12(10), 2001). What a breaker refuses chooses none. In a Run they are the
+    pools NAME[0], NAME[1] and so on.
     """
 
     count: int
@@ -111,7 +112,10 @@ class RateLimit:
     """A token bucket that steps name: `rate_per_s` tokens per second, at most `burst` (as GCRA, ITU-T I.371).
 
     An attempt takes one token when it has its agent and connection and its wait begins. Without one, `refuse` ends it
-    as failed, its kind `rate_limited:NAME` (a 429); `wait` lets it wait, holding what it has, for its own token.
+    as failed, its kind `rate_limited:NAME` (a 429); `wait` lets it wait, holding what it has, for its own token, which
+    is lost if the attempt ends before it came. At time t, with T the time at which the bucket would be full again: there
+    is a token if max(T, t) - t <= (burst - 1) / rate, else it comes at T - (burst - 1) / rate; taken or waited for, it
+    makes T = max(T, t) + 1 / rate.
     """
 
     name: str
@@ -147,7 +151,7 @@ class Cache:
 class MemoryAdmission:
     """A workflow is admitted once the memory that it declares is free: the largest `hold` of its type's steps.
 
-    It has that much reserved from admission to its end. Workflows wait for admission first in, first out, however
+    It has that much reserved from admission, which comes after its start, to its end. Workflows wait for admission first in, first out, however
     little they ask; one that asks for more than `limit_b` is rejected (`memory_limit`), at once.
     """
 

@@ -13,14 +13,25 @@ from hypothesis import strategies as st
 from harness.scenario.declare import declaration_of, duration, rate, share, size
 from harness.scenario.load import load_catalog, load_scenarios
 from harness.scenario.model import (
+    AdaptiveQueue,
+    Autoscaling,
     BurstLoad,
+    Cache,
+    CircuitBreaker,
     ClosedLoad,
+    ConnectionPool,
     Constant,
+    DynamicPool,
     Empirical,
     Exponential,
     Gamma,
+    MemoryAdmission,
     Pool,
+    RateLimit,
     RateLoad,
+    Replicas,
+    Retry,
+    RetryBudget,
     Scenario,
     Step,
     Uniform,
@@ -60,6 +71,24 @@ def test_every_scenario_of_the_catalog(name):
         replace(BASE, pools=(Pool("agents", 3, queue=0, wait_timeout_s=0.1),)),
         replace(BASE, types=(WorkflowType("w", (Step("a", wait=Uniform(0.1, 0.3), burn=Gamma(0.1, 2.0)),)),)),
         replace(BASE, types=(WorkflowType("w", (Step("a", wait=Empirical((0.1, 0.1, 0.3))),)),)),
+        replace(BASE, retry=Retry(3, budget=RetryBudget(1 / 3, 2.5)), breaker=CircuitBreaker(1 / 7, 60, 0.3, 4)),
+        replace(BASE, memory=MemoryAdmission(10**9 + 1)),
+        replace(
+            BASE,
+            types=(
+                WorkflowType("w", (Step("a", cache=Cache(1 / 3, Exponential(0.1)), connections="c", rate_limit="r"),)),
+            ),
+            rate_limits=(RateLimit("r", 1 / 3, 7, "wait"),),
+            connections=(ConnectionPool("c", 3, wait_timeout_s=0.7),),
+        ),
+        replace(BASE, pools=(Pool("agents", 3, 2, "block", dynamic=DynamicPool(1, 9, 0.57, 0.3, 0.1, 7.0)),)),
+        replace(
+            BASE, pools=(Pool("agents", 3, 2, scaling=Autoscaling("utilization", 0.57, 0.1, 1, 9, 2, 0.3, 0.1, 7.0)),)
+        ),
+        replace(BASE, pools=(Pool("agents", 3, 2, scaling=Autoscaling("queue_depth", 20.0, 3.0, 1, 9)),)),
+        replace(BASE, pools=(Pool("agents", 3, 2, scaling=Autoscaling("queue_wait", 0.3, 0.1, 1, 9)),)),
+        replace(BASE, pools=(Pool("agents", 3, 2, "drop_oldest", adaptive_queue=AdaptiveQueue(0.3, 1, 9, 0.7)),)),
+        replace(BASE, pools=(Pool("agents", 3, replicas=Replicas(4, "two_choices")),)),
         # a type of weight zero is named by the mix, and so must be declared
         replace(BASE, types=(*BASE.types, WorkflowType("idle", (Step("a"),))), mix=(("w", 1.0), ("idle", 0.0))),
     ],
