@@ -13,11 +13,13 @@ from click.core import ParameterSource
 
 import harness
 from harness.cli_adopt import doctor, init
+from harness.cli_calibrate import calibrate
 from harness.cli_compare import compare, continuous, history
 from harness.cli_github import github
 from harness.cli_long import checkpoints, ways_of_driving
 from harness.cli_provider import fake_llm
 from harness.cli_settings import SettledCommand
+from harness.cli_sweep import sweep
 from harness.errors import ExitCode, HarnessError
 
 if TYPE_CHECKING:
@@ -74,6 +76,7 @@ def main() -> None:
     harness report reports/*.json                      show reports again
     harness compare base/ head/                        did it get worse?
     harness continuous main HEAD --target flow.py:run  measure two commits against each other
+    harness calibrate reports/at_10.json               a model of the target, as a scenario
     harness init                                       load tests for the repository you are in
     harness fake-llm --first-token "200 ms"            a model provider to load against
 
@@ -262,6 +265,8 @@ main.add_command(compare)
 main.add_command(continuous)
 main.add_command(history)
 main.add_command(fake_llm)
+main.add_command(calibrate)
+main.add_command(sweep)
 main.add_command(github)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from aiohttp import web
 from openai import APIError, AsyncOpenAI, RateLimitError
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, generate_latest
 
 STEPS = {
     "question": ("answer",),
@@ -76,6 +76,7 @@ class Desk:
 
     def __init__(self, provider: str, agents: int, queue: int) -> None:
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)  # CPU time and memory of this process
         self.agents = Agents(agents, queue, self.registry)
         self.done = Counter("desk_workflows", "Workflows, by how they ended.", ["state"], registry=self.registry)
         self.model = AsyncOpenAI(base_url=provider, api_key="not-needed", max_retries=3)

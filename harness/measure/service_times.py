@@ -21,6 +21,8 @@ from harness.measure.tries import TryColumns
 from harness.measure.warm_up import counted, counted_part
 from harness.scenario.model import Scenario
 
+CPU_GAUGE = "cpu_s"
+"""The gauge by which a target tells its CPU time: seconds since it was started."""
 _MOST_FIGURES = 800
 _FEWEST, _MOST = 17, 161
 _TAILS = (0.002, 0.005, 0.985, 0.995, 0.998, 0.999)
@@ -101,16 +103,29 @@ def service_times(scenario: Scenario, runs: Sequence[Run]) -> ServiceTimes:
     whole = [_gather(scenario, *pair, steps) for pair in zip(runs, counting, strict=True)]
     parts = sum(1 + bool(of.burn_s) for of in steps.values()) + len(scenario.types)
     levels = _levels(_MOST_FIGURES // max(1, parts))
+    in_process = all(run.generator.in_process for run in runs)
     named = [_type(name, counting, steps, levels) for name in runs[0].type_names]
-    offered = sum(len(run.workflows) for run in runs)
     return ServiceTimes(
         levels=levels,
         types=tuple(one for one in named if sum(one.outcomes.values())),
-        in_process=all(run.generator.in_process for run in runs),
-        cpu_per_workflow_s=sum(run.driver_cpu_s for run in runs) / offered if offered else math.nan,
+        in_process=in_process,
+        cpu_per_workflow_s=_cpu_per_workflow_s(runs, in_process),
         in_flight=float(np.mean([_mean_in_flight(run) for run in runs])),
         steps_whole=bool(steps) and all(whole),
     )
+
+
+def _cpu_per_workflow_s(runs: Sequence[Run], in_process: bool) -> float:
+    """What the target shows of its own CPU time; without that, the loop's thread, where the target is on it."""
+    shown = [
+        float(np.ptp(seen[~np.isnan(seen)]))
+        for run in runs
+        if (seen := run.gauges.values.get(CPU_GAUGE)) is not None and (~np.isnan(seen)).sum() > 1
+    ]
+    offered = sum(len(run.workflows) for run in runs)
+    if not offered or not (in_process or len(shown) == len(runs)):
+        return math.nan
+    return (sum(shown) if len(shown) == len(runs) else sum(run.driver_cpu_s for run in runs)) / offered
 
 
 def _levels(most: int) -> tuple[float, ...]:

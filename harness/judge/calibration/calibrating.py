@@ -126,8 +126,18 @@ def _doubts(base: Measured, model: Model) -> Iterator[str]:
             yield f"{one.name}: {one.outcomes['rejected']} were rejected, by a rule that the runs do not show: none is"
     if base.times.in_process and not base.builtin and not math.isfinite(base.times.cpu_per_workflow_s):
         yield "CPU time per workflow is not known of a virtual clock, so that contention for the loop is left out"
-    if not base.times.in_process:
-        yield "the target is another process, whose CPU time is not seen: contention for it is not in the model"
+    if not base.times.in_process and not cpu_of(base):
+        yield (
+            "the target is another process, whose CPU time is not seen (a gauge cpu_s would show it): contention for "
+            "it is not in the model"
+        )
+    if model.limit.size is not None and not base.builtin and not by_steps(base):
+        divided = [kind.name for kind in model.scenario.types if len(kind.steps) > 1]
+        if divided:
+            yield (
+                f"{', '.join(divided)}: as many steps as were declared, taken to be alike and each to hold an agent; "
+                "the target does not tell of them"
+            )
     full = [pool.name for pool in base.pools if (pool.max_utilization or 0.0) >= _FULL and (pool.max_depth or 0) > 0]
     if full and not base.builtin:
         yield f"{', '.join(full)} was full in the run itself: service times were worked out from beneath a queue"

@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import math
 
+from harness.judge.calibration.dividing import one_of_equals
 from harness.judge.calibration.fitting import fit, rounded
 from harness.judge.calibration.records import FailureShare, Fit, Limit, Measured, Model
 from harness.measure.estimates import share
@@ -35,7 +36,7 @@ def model_of(source: Measured, limit: Limit, waits: dict[tuple[str, str], Sample
         return _declared_model(source, limit)
     parts = _Parts([], [], waits or {})
     cpu_s = cpu_of(source)
-    kinds = tuple(_kind(source, one, cpu_s, parts) for one in source.times.types)
+    kinds = tuple(_kind(source, one, cpu_s, limit, parts) for one in source.times.types)
     size, queue = limit.size or UNLIMITED, limit.queue
     scenario = dataclasses.replace(
         source.scenario,
@@ -62,16 +63,19 @@ class _Parts:
 
 
 def cpu_of(source: Measured) -> float:
-    """CPU seconds per workflow of a target that shares the event loop's one thread; 0 where none is known."""
+    """CPU seconds per workflow of a target's one thread; 0 where they are not known."""
     times = source.times
-    known = times.in_process and not source.builtin and math.isfinite(times.cpu_per_workflow_s)
+    known = not source.builtin and math.isfinite(times.cpu_per_workflow_s)
     return rounded(times.cpu_per_workflow_s) if known else 0.0
 
 
 def by_steps(source: Measured) -> bool:
     """Whether every type is made of steps that its target told of and that all of its workflows went through."""
-    return source.times.steps_whole and all(
-        one.steps and all(step.attempts >= 0.9 * one.service.count for step in one.steps) for one in source.times.types
+    kinds = source.times.types
+    return (
+        source.times.steps_whole
+        and any(len(one.steps) > 1 for one in kinds)
+        and all(one.steps and all(step.attempts >= 0.9 * one.service.count for step in one.steps) for one in kinds)
     )
 
 
@@ -101,7 +105,7 @@ def _cut(sample: Sample, timeout_s: float | None) -> bool:
     return timeout_s is not None and bool(sample.quantiles_s) and sample.quantiles_s[-1] >= _AT_TIMEOUT * timeout_s
 
 
-def _kind(source: Measured, one: TypeTimes, cpu_s: float, parts: _Parts) -> WorkflowType:
+def _kind(source: Measured, one: TypeTimes, cpu_s: float, limit: Limit, parts: _Parts) -> WorkflowType:
     if by_steps(source):
         burn_s = cpu_s / len(one.steps)
         return WorkflowType(one.name, tuple(_told(one, step, burn_s, source.times.levels, parts) for step in one.steps))
@@ -110,13 +114,27 @@ def _kind(source: Measured, one: TypeTimes, cpu_s: float, parts: _Parts) -> Work
     fitted = fit(one.name, SERVICE, "wait", sample, source.times.levels, own=own)
     parts.fits.append(fitted)
     failed = FailureShare(one.name, "", *_failed(source, one))
+    declared = next(tuple(step.name for step in kind.steps) for kind in source.scenario.types if kind.name == one.name)
     parts.failures.append(failed)
-    slices = SLICES if cpu_s else 1
-    burn = Constant(rounded(cpu_s / slices))
-    steps = [Step(SERVICE, AGENTS, wait=fitted.distribution, burn=burn)]
-    steps += [Step(f"loop_{k}", AGENTS, burn=burn) for k in range(2, slices + 1)]
+    kept = limit.size is not None and len(declared) > 1
+    steps = _holds(fitted, declared, cpu_s) if kept else _slices(fitted, cpu_s, limit)
     steps[-1] = dataclasses.replace(steps[-1], fail=failed.share.value or 0.0)
     return WorkflowType(one.name, tuple(steps))
+
+
+def _slices(fitted: Fit, cpu_s: float, limit: Limit) -> list[Step]:
+    """One step, and its CPU time in slices; in one piece where an agent has to be held all the while."""
+    slices = SLICES if cpu_s and limit.size is None else 1
+    burn = Constant(rounded(cpu_s / slices))
+    first = Step(SERVICE, AGENTS, wait=fitted.distribution, burn=burn)
+    return [first, *(Step(f"loop_{k}", AGENTS, burn=burn) for k in range(2, slices + 1))]
+
+
+def _holds(fitted: Fit, declared: tuple[str, ...], cpu_s: float) -> list[Step]:
+    """As many steps as were declared, alike: each asks for an agent, and between two of them others have their turn."""
+    wait = one_of_equals(fitted.distribution, len(declared))
+    burn = Constant(rounded(cpu_s / len(declared)))
+    return [Step(name, AGENTS, wait=wait, burn=burn) for name in declared]
 
 
 def _failed(source: Measured, one: TypeTimes) -> tuple[int, int, Estimate]:
