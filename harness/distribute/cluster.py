@@ -57,6 +57,16 @@ def run_on_cluster(
         return tickets, crew.outcomes()
 
 
+@contextlib.contextmanager
+def cluster_at(address: str) -> Iterator[tuple[Any, list[str]]]:
+    """A client of the Dask cluster at `address`, and the addresses of its workers, all of this harness's version.
+
+    Raises as `run_on_cluster` does.
+    """
+    with _connected(address) as client:
+        yield client, [place.address for place in _places(client, address, None)]
+
+
 @dataclass(frozen=True, slots=True)
 class _Place:
     """One worker of the cluster."""

@@ -27,7 +27,7 @@ def collect_machine(packages: Iterable[str] = _SHOWN_VERSIONS) -> dict[str, Any]
         "architecture": platform.machine(),
         "processor": _processor(),
         "cpu_count": os.cpu_count(),
-        "cpu_usable": _usable_cores(),
+        "cpu_usable": usable_cores(),
         "memory_total_b": int(psutil.virtual_memory().total),
         "python": platform.python_version(),
         "python_implementation": platform.python_implementation(),
@@ -45,7 +45,8 @@ def _processor() -> str | None:
     return platform.processor() or None
 
 
-def _usable_cores() -> int | None:
+def usable_cores() -> int | None:
+    """Cores that this process may use; None where the platform does not tell."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity is not None else os.cpu_count()
 

@@ -210,4 +210,3 @@ def _placed(path: str, of: Any, route: list[str], value: Value, mistakes: list[M
         mistakes.append(Mistake(f"--set {path}", repr(key), one_of(known, key)))
         return of
     return {**of, key: _placed(path, of.get(key), rest, value, mistakes)}
-

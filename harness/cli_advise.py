@@ -1,0 +1,1 @@
+"""The command `advise`: wires the stages and holds no logic."""
