@@ -24,6 +24,7 @@ from harness.measure.record import Outcome, Run, Series, Share
 from harness.measure.totals.record import Totals
 from harness.measure.totals.summarised import shell_of
 from harness.measure.warm_up import counted_part
+from harness.report.bottlenecks import bottlenecks_block
 from harness.report.figures import Figures, below, estimates_of, largest, number, text
 from harness.report.model import SCHEMA_VERSION, Report
 from harness.report.series import coarser, log_linear, thin
@@ -121,6 +122,7 @@ def _measured(scenario: Scenario, runs: Sequence[Run], metrics: MultiAgentLoadMe
         "resource_usage": _resources(runs, metrics, figures),
         **_pools(scenario, metrics, figures),
         **signals_block(metrics, figures),
+        **bottlenecks_block(metrics),
         "driver": {**_driver(runs, figures), **_schedule(runs, metrics, figures)},
         "replications": _replications(scenario, runs, metrics, figures),
         "series": _series(runs[0], figures),
@@ -177,6 +179,8 @@ def _latency(metrics: MultiAgentLoadMetrics, figures: Figures) -> dict[str, Any]
     percentiles = {"p50": latency.p50, "p95": latency.p95, "p99": latency.p99}
     names = ("lag", "admission_wait", "queue_wait", "service", "backoff", "overhead")
     parts = {name: getattr(latency, name) for name in names}
+    within = {"connection_wait": latency.connection_wait, "rate_limit_wait": latency.rate_limit_wait}
+    parts |= {name: estimate for name, estimate in within.items() if estimate is not None}
     return {
         "response_time_percentiles": figures.block("response_time_percentiles", percentiles),
         "latency": {
@@ -256,7 +260,7 @@ def _pools(scenario: Scenario, metrics: MultiAgentLoadMetrics, figures: Figures)
     blocks = [
         {
             "name": text(pool.name),
-            "kind": "agents" if pool in pools else "cores",
+            "kind": pool.kind,
             "size": pool.size,
             "queue": pool.queue,
             **figures.block(f"pools[{index}]", estimates_of(pool)),

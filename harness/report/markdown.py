@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from harness.report.bottlenecks import limits
 from harness.report.model import Report
 from harness.report.rows import (
     NAMES,
@@ -95,7 +96,7 @@ def _cell(header: str, cell: str) -> str:
 
 
 def _reasons(reports: Sequence[Report]) -> Iterator[str]:
-    said = (*sentences(reports), *errors(reports), *measured(reports), *fired(reports))
+    said = (*sentences(reports), *limits(reports), *errors(reports), *measured(reports), *fired(reports))
     if said:
         yield "\n".join(f"- **{one.what}** {code(one.scenario)}: {prose(one.text)}" for one in said)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TextIO
 
+from harness.report.bottlenecks import LIMIT, limits
 from harness.report.model import Report
 from harness.report.rows import (
     ERRORS,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 _STYLES = {"held": "green", "broken": "bold red", "invalid": "bold red", "cannot tell": "yellow", "no baseline": "dim"}
 _STYLES |= {RECORDED: "cyan", ERRORS: "yellow", MEASURED: "cyan"}
-_STYLES |= {FIRED: "yellow"}
+_STYLES |= {FIRED: "yellow", LIMIT: "cyan"}
 _GAP = 2
 _MOST_TABLES = 2
 
@@ -93,7 +94,7 @@ def show_on(reports: Sequence[Report], console: Console) -> None:
         _draw_blocks(table, say, console.width)
     for line in legend_of(table):
         say(line, "dim")
-    for sentence in (*sentences(reports), *errors(reports), *measured(reports), *fired(reports)):
+    for sentence in (*sentences(reports), *limits(reports), *errors(reports), *measured(reports), *fired(reports)):
         say(_sentence_line(sentence), _STYLES[sentence.what])
     for doubt in doubts(reports):
         say(_doubt_line(doubt), "dim")
@@ -200,7 +201,9 @@ def _context_lines(reports: Sequence[Report]) -> Iterator[str]:
 
 
 def _remarks(reports: Sequence[Report]) -> Iterator[str]:
-    yield from map(_sentence_line, (*sentences(reports), *errors(reports), *measured(reports), *fired(reports)))
+    yield from map(
+        _sentence_line, (*sentences(reports), *limits(reports), *errors(reports), *measured(reports), *fired(reports))
+    )
     yield from map(_doubt_line, doubts(reports))
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from harness.judge.baseline import judge_baseline
+from harness.measure.little import LittlesLaw
 from harness.measure.metrics import (
     Estimate,
     LatencyMetrics,
@@ -19,6 +20,7 @@ from harness.measure.metrics import (
     ThroughputMetrics,
 )
 from harness.measure.record import Recorder, Run, Series, empty_series
+from harness.measure.uses import ResourceUse, Uses
 from harness.report.document import Report, build_report
 from harness.scenario.model import BaselineLine, ClosedLoad, Pool, Scenario, Step, WorkflowType
 
@@ -130,6 +132,22 @@ def make_replication(seed: int = 1, **changes: Any) -> ReplicationMetrics:
     return ReplicationMetrics(seed=seed, **{**given, **changes})
 
 
+USED = ResourceUse(
+    "agents",
+    "agents",
+    size=4.0,
+    queue=20,
+    utilisation=0.96,
+    working=0.96,
+    saturated=0.94,
+    contended=0.9,
+    of_mean=0.7,
+    of_p95=0.81,
+    refused=0.0,
+    gave_up=0.0,
+)
+
+
 def make_metrics(**changes: Any) -> MultiAgentLoadMetrics:
     """40 offered, 38 succeeded, one failed, one timed out."""
     given: dict[str, Any] = {
@@ -149,6 +167,8 @@ def make_metrics(**changes: Any) -> MultiAgentLoadMetrics:
         "resources": make_resources(),
         "replications": (make_replication(),),
         "doubts": ("latency.p99: p99 of 40 workflows is the maximum; 299 are needed for a 95 % bound",),
+        "uses": Uses((USED,), rows=True, carried_out=40),
+        "little": LittlesLaw(5.0, 4.0, 1.0, residual=0.2, edges=0.2, left=0.0),
     }
     return MultiAgentLoadMetrics(**{**given, **changes})
 
@@ -207,7 +227,9 @@ def make_report(
 def make_suite() -> list[Report]:
     """Four reports, one of each verdict: held, broken, cannot tell, invalid."""
     slow = make_latency(p95=seen(6.0, low=4.5, high=7.5), p99=seen(8.0), max=seen(8.0))
-    no_pools = {"pools": (), "resources": make_resources(modelled=False, memory_peak_b=UNSEEN)}
+    unseen = Uses((), rows=False, carried_out=40, unseen=("agent pools and queues (the target shows no gauges)",))
+    machine = make_resources(modelled=False, memory_peak_b=UNSEEN)
+    no_pools = {"pools": (), "resources": machine, "uses": unseen, "little": None}
     return [
         make_report("test_steady"),
         make_report("test_too_slow", metrics={"latency": slow}),

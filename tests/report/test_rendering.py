@@ -197,7 +197,7 @@ def test_the_error_kinds_are_told_before_the_doubts(kinds: dict[str, int], says:
     document = {**report.document, "errors": kinds}  # in any order, as a file may have them
     lines = plain([Report(document)]).splitlines()
     told = lines.index(f"errors: test_steady: {says}")
-    assert lines[told - 1].startswith("recorded: ")
+    assert lines[told - 1].startswith("bottleneck: ")
     assert lines[told + 1].startswith("doubt: ")
     assert f"- **errors** `test_steady`: {prose(says)}\n" in markdown([Report(document)])
     assert f"errors: test_steady: {says}" in unstyled(drawn([Report(document)], 200))

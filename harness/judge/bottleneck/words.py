@@ -79,15 +79,12 @@ def _busiest(ranked: Sequence[Suspect]) -> str:
     if not used:
         return ""
     busiest = max(used, key=lambda one: one.evidence.utilisation or 0.0)
-    name = busiest.sentence.partition(":")[0]
-    seen = busiest.evidence
+    name, seen = busiest.sentence.partition(":")[0], busiest.evidence
     wait = seen.of_p95 if seen.of_p95 is not None else seen.of_mean
-    waited = (
-        ""
-        if wait is None
-        else f", and {_percent(wait)} of {'p95' if seen.of_p95 is not None else 'the latency'} is waiting for it"
-    )
-    return f"; the busiest was the {name} at {_percent(seen.utilisation or 0.0)}{waited}"
+    full = f" (all of it {_percent(seen.saturated)} of the time)" if seen.saturated else ""
+    of = "p95" if seen.of_p95 is not None else "the mean latency"
+    waited = "" if wait is None else f", and {_percent(wait)} of {of} is waiting for it"
+    return f"; the busiest was the {name}, {_percent(seen.utilisation or 0.0)} in use{full}{waited}"
 
 
 def _use(cause: Cause, use: ResourceUse) -> str:
@@ -123,15 +120,18 @@ def _cost(charge: Charged) -> str:
     use = charge.use
     if charge.blames is not None or use.kind not in _AWAITED:
         return ""
-    share, of = (charge.of_p95, "p95") if use.of_p95 is not None else (charge.of_mean, "the mean latency")
-    if use.of_mean is None or not max(share, charge.of_mean):
+    if use.of_mean is None or not max(charge.of_p95, charge.of_mean):
         return ""
+    shares = f"{_percent(charge.of_mean)} of the mean latency"
+    if use.of_p95 is not None:
+        p95 = f"{_percent(charge.of_p95)} of p95"
+        shares = p95 if charge.of_p95 >= charge.of_mean else f"{p95} and {shares}"
     awaited = _AWAITED[use.kind]
     outer = list(dict.fromkeys(_AWAITED[kind] for kind in charge.via if kind in ("agents", "memory", "connections")))
     waiting = "" if use.kind == "source" else "waiting for "
     if outer:
-        return f"{_percent(share)} of {of} is {waiting}{awaited}, or for {' or '.join(outer)} held up by those who do"
-    return f"{_percent(share)} of {of} is {waiting}{awaited}"
+        return f"{shares} is {waiting}{awaited}, or for {' or '.join(outer)} held up by those who do"
+    return f"{shares} is {waiting}{awaited}"
 
 
 def _turned(charge: Charged, cause: Cause) -> str:
