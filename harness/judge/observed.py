@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from harness.measure.metrics import Estimate, MultiAgentLoadMetrics, PoolMetrics
-from harness.measure.record import CORES
 from harness.measure.signals import SignalMetrics
 from harness.scenario.model import Scenario
 
@@ -160,10 +159,9 @@ def _rejected(scenario: Scenario, metrics: MultiAgentLoadMetrics) -> Observed:
     return Observed(Estimate(each[0][1]), each=each)
 
 
-def agent_pools(scenario: Scenario, metrics: MultiAgentLoadMetrics) -> tuple[PoolMetrics, ...]:
-    """The pools of agents: all but the modelled cores, which the measuring room records as one more pool."""
-    declared = {pool.name for pool in scenario.pools}
-    return tuple(pool for pool in metrics.pools if pool.name != CORES or CORES in declared)
+def agent_pools(_scenario: Scenario, metrics: MultiAgentLoadMetrics) -> tuple[PoolMetrics, ...]:
+    """The pools of agents."""
+    return tuple(pool for pool in metrics.pools if pool.kind == "agents")
 
 
 METRICS: Mapping[str, Metric] = {

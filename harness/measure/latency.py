@@ -5,7 +5,8 @@ the harness: neither has a latency, and both are counted where they belong, in t
 target cannot look fast by failing slowly, nor lose its timeouts from the tail.
 
 Latency = lag + admission wait + queue wait + service + backoff + overhead, which is what the orchestrator itself takes
-(nothing on a virtual clock).
+(nothing on a virtual clock). Admission is by the load's own cap, by a queue that blocks, and by memory; what an attempt
+with its agent waits for a connection or a token is in its service.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ import numpy as np
 
 from harness.measure import estimates
 from harness.measure.agents import AgentAttempts
+from harness.measure.known_rows import known_rows
+from harness.measure.places import waits_for
 from harness.measure.record import Flags, Floats, Outcome, Run
 from harness.measure.replicated import percentiles_of_runs
 from harness.measure.summary import Estimate, LatencyMetrics
+from harness.scenario.model import Scenario
 
 NOT_ON_TARGET = "not observable on this target"
 NONE_CARRIED_OUT = "no workflow was carried out"
@@ -35,6 +39,15 @@ class Parts:
     service_s: float
     backoff_s: float
     overhead_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """Seconds that each workflow of one run waited for memory, connections and tokens; shape (n,) each."""
+
+    memory_s: Floats
+    connection_s: Floats
+    rate_limit_s: Floats
 
 
 def carried_out(run: Run) -> Flags:
@@ -53,13 +66,20 @@ def _in_turn(run: Run) -> Floats:
     return np.asarray(run.workflows.finished_s[chosen] - run.workflows.due_s[chosen])
 
 
+# long: one line for each field of the record
 def latency_metrics(
-    runs: Sequence[Run], ordered: Sequence[Floats], attempts: Sequence[AgentAttempts], observable: bool
+    scenario: Scenario,
+    runs: Sequence[Run],
+    ordered: Sequence[Floats],
+    attempts: Sequence[AgentAttempts],
+    observable: bool,
 ) -> LatencyMetrics:
     """Percentiles over all runs' latencies (`ordered`, one per run) and the mean parts; `attempts` is one per run."""
+    within = [_within(scenario, run) for run in runs]
+    kinds = runs[0].pool_kinds if runs else ()
     pooled = ordered[0] if len(ordered) == 1 else np.sort(np.concatenate([*ordered, np.empty(0)]))
     average = estimates.mean((float(x.mean()) if len(x) else None for x in ordered), NONE_CARRIED_OUT)
-    parts = [_parts(run, of) for run, of in zip(runs, attempts, strict=True)] if observable else []
+    parts = [_parts(*three) for three in zip(runs, attempts, within, strict=True)] if observable else []
     missing = NONE_CARRIED_OUT if observable else NOT_ON_TARGET
     p50, p95, p99 = percentiles_of_runs([_in_turn(run) for run in runs], pooled, (0.50, 0.95, 0.99))
     return LatencyMetrics(
@@ -73,9 +93,27 @@ def latency_metrics(
         queue_wait=estimates.mean((part.queue_wait_s for part in parts if part), missing),
         service=estimates.mean((part.service_s for part in parts if part), missing),
         backoff=estimates.mean((part.backoff_s for part in parts if part), missing),
-        admission_wait=estimates.mean(map(_held_s, runs), NONE_CARRIED_OUT),
+        admission_wait=estimates.mean(map(_held_s, runs, within), NONE_CARRIED_OUT),
         overhead=estimates.mean((part.overhead_s for part in parts if part), missing),
+        connection_wait=_mean_of("connections", kinds, runs, [of.connection_s for of in within]),
+        rate_limit_wait=_mean_of("rate_limit", kinds, runs, [of.rate_limit_s for of in within]),
     )
+
+
+def _within(scenario: Scenario, run: Run) -> Within:
+    if set(run.pool_kinds) <= {"agents", "cores"}:
+        none = np.zeros(len(run.workflows))
+        return Within(none, none, none)
+    rows = known_rows(scenario, run)
+    return Within(*(waits_for(kind, run, rows) for kind in ("memory", "connections", "rate_limit")))
+
+
+def _mean_of(kind: str, kinds: Sequence[str], runs: Sequence[Run], waits: Sequence[Floats]) -> Estimate | None:
+    """The mean over carried-out workflows of their waits at places of this kind; None where there are none."""
+    if kind not in kinds:
+        return None
+    chosen = (of[carried_out(run)] for run, of in zip(runs, waits, strict=True))
+    return estimates.mean((float(of.mean()) if len(of) else None for of in chosen), NONE_CARRIED_OUT)
 
 
 def _lag(runs: Sequence[Run], mean_latency: float | None) -> Estimate:
@@ -94,13 +132,13 @@ def _lag(runs: Sequence[Run], mean_latency: float | None) -> Estimate:
     )
 
 
-def _held_s(run: Run) -> float | None:
-    """How long the load's own cap held a carried-out workflow back, mean."""
-    held = run.workflows.held_s[carried_out(run)]
+def _held_s(run: Run, within: Within) -> float | None:
+    """How long a carried-out workflow was held back before its first step, mean."""
+    held = (run.workflows.held_s + within.memory_s)[carried_out(run)]
     return float(held.mean()) if len(held) else None
 
 
-def _parts(run: Run, attempts: AgentAttempts) -> Parts | None:
+def _parts(run: Run, attempts: AgentAttempts, within: Within) -> Parts | None:
     """Queue wait, service and backoff of one run; None where nothing was carried out."""
     chosen = carried_out(run)
     count = int(chosen.sum())
@@ -111,7 +149,8 @@ def _parts(run: Run, attempts: AgentAttempts) -> Parts | None:
     served = float((attempts.ended_s - attempts.left_s)[mine].sum())  # an attempt without an agent left as it ended
     inside = float((run.workflows.finished_s - run.workflows.started_s)[chosen].sum())
     backoff = _backoff_s(run, attempts)
-    overhead = (inside - waited - served - backoff) / count
+    admitted = float(within.memory_s[chosen].sum())
+    overhead = (inside - admitted - waited - served - backoff) / count
     return Parts(waited / count, served / count, backoff / count, overhead)
 
 

@@ -82,7 +82,7 @@ def summarise(scenario: Scenario, runs: Sequence[Run]) -> MultiAgentLoadMetrics:
         concurrent_workflows=max((in_flight(run.workflows).largest() for run in whole), default=0),
         makespan=estimates.median((run.ended_s for run in runs), "no run"),
         attempts_per_workflow=_attempts_per_workflow(runs, inside, observable),
-        latency=latency_metrics(runs, ordered, inside, observable),
+        latency=latency_metrics(scenario, runs, ordered, inside, observable),
         throughput=throughput_metrics(scenario, whole),
         pools=pool_metrics(scenario, whole, attempts, observable),
         resources=resource_metrics(scenario.load, machines),

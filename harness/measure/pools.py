@@ -15,7 +15,9 @@ from harness.measure import estimates
 from harness.measure.agents import AgentAttempts, agent_pools
 from harness.measure.gauges import PoolSamples, pool_samples, sampling_doubt
 from harness.measure.latency import NOT_ON_TARGET
+from harness.measure.places import place_metrics
 from harness.measure.record import Flags, Floats, Ints, Outcome, Run
+from harness.measure.sizes import Sizes, busy_over_time, sizes_of
 from harness.measure.summary import Estimate, PoolMetrics
 from harness.measure.timeline import ascending, seconds_at_or_above
 from harness.scenario.model import Scenario
@@ -39,14 +41,16 @@ class _Pool:
     overcommit: float
     overflow: float
     exhausted_at: float | None
+    agent_seconds: float
 
 
 def pool_metrics(
     scenario: Scenario, runs: Sequence[Run], attempts: Sequence[AgentAttempts], observable: bool
 ) -> tuple[PoolMetrics, ...]:
-    """Every agent pool of `runs` (not the cores); `observable` says that the target reported attempts."""
+    """Every pool of `runs` but the cores, agents first; `observable` says that the target reported attempts."""
     if observable:
-        return tuple(_exact(pool, runs, attempts) for pool in agent_pools(scenario, runs[0]))
+        agents = tuple(_exact(pool, runs, attempts) for pool in agent_pools(scenario, runs[0]))
+        return agents + place_metrics(scenario, runs)
     sampled = [samples for run in runs if (samples := pool_samples(run)) is not None]
     if sampled:
         return (_sampled(scenario, sampled),)
@@ -70,6 +74,7 @@ def _exact(pool: int, runs: Sequence[Run], attempts: Sequence[AgentAttempts]) ->
         overcommit=estimates.total((one.overcommit for one in seen), _NO_REQUEST),
         overflow=estimates.total((one.overflow for one in seen), _NO_REQUEST),
         exhausted_at=estimates.smallest((one.exhausted_at for one in seen), _NEVER),
+        agent_seconds=estimates.mean((one.agent_seconds for one in seen), _NO_TIME),
     )
 
 
@@ -89,7 +94,10 @@ class _Requests:
 
 def _requests(attempts: AgentAttempts, pool: int) -> _Requests:
     columns = attempts.columns
-    rows: Ints | slice = slice(None) if attempts.pools == 1 else np.flatnonzero(columns.pool == pool)
+    asked = ~attempts.by_breaker
+    rows: Ints | slice = np.flatnonzero((columns.pool == pool) & asked)
+    if attempts.pools == 1 and asked.all():
+        rows = slice(None)
     return _Requests(
         workflow=columns.workflow[rows],
         requested_s=columns.requested_s[rows],
@@ -103,30 +111,42 @@ def _requests(attempts: AgentAttempts, pool: int) -> _Requests:
 
 
 def _of_run(run: Run, attempts: AgentAttempts, pool: int) -> _Pool:
-    seen, size, queue = _requests(attempts, pool), run.pool_sizes[pool], run.pool_queues[pool]
+    seen, sizes = _requests(attempts, pool), sizes_of(run, pool)
     wait = seen.left_s - seen.requested_s
     length = run.ended_s
+    capacity = sizes.unit_seconds(length)
+    largest, saturated_s = _fullness(seen, sizes, length)
+    granted, queued = seen.granted, ~seen.rejected | (wait > 0)
+    size_then = sizes.largest_at(sizes.size, seen.left_s[granted])
+    queue_then = sizes.largest_at(sizes.queue, seen.requested_s[queued])
     return _Pool(
-        max_utilization=float(seen.busy.max(initial=0)) / size,
-        avg_utilization=float((seen.ended_s - seen.left_s).sum()) / (length * size) if length > 0 else None,
-        saturated_s=_saturated_s(seen, size),
+        max_utilization=largest,
+        avg_utilization=float((seen.ended_s - seen.left_s).sum()) / capacity if capacity > 0 else None,
+        saturated_s=saturated_s,
         max_depth=float(seen.depth.max(initial=0)),
         avg_depth=float(wait.sum()) / length if length > 0 else None,
         max_wait_s=float(wait.max(initial=0.0)),
         drops=float(seen.rejected.sum()),
-        overcommit=float((seen.busy[seen.granted] > size).sum()),
-        overflow=0.0 if queue is None else float((seen.depth[~seen.rejected] > queue).sum()),
-        exhausted_at=_exhausted_at(seen, size),
+        overcommit=float((seen.busy[granted] > size_then).sum()),
+        overflow=float((seen.depth[queued] > queue_then).sum()),
+        exhausted_at=_exhausted_at(seen, sizes),
+        agent_seconds=capacity,
     )
 
 
-def _saturated_s(seen: _Requests, size: int) -> float:
-    if seen.busy.max(initial=0) < size:
-        return 0.0  # nothing to sort for: it was never full
-    return seconds_at_or_above(seen.left_s[seen.granted], seen.ended_s[seen.granted], size)
+def _fullness(seen: _Requests, sizes: Sizes, length_s: float) -> tuple[float, float]:
+    """The largest share of the agents that was busy, and for how many seconds all of them were."""
+    granted = seen.granted
+    if not sizes.constant:
+        over_time = busy_over_time(sizes, seen.left_s[granted], seen.ended_s[granted], length_s)
+        return over_time.largest_share(), over_time.saturated_s()
+    size, most = int(sizes.size[0]), int(seen.busy.max(initial=0))
+    if most < size:
+        return most / size, 0.0  # nothing to sort for: it was never full
+    return most / size, seconds_at_or_above(seen.left_s[granted], seen.ended_s[granted], size)
 
 
-def _exhausted_at(seen: _Requests, size: int) -> float | None:
+def _exhausted_at(seen: _Requests, sizes: Sizes) -> float | None:
     """The smallest demand on the pool at which one had to wait or was rejected, itself counted; None: never.
 
     Demand is agents busy and all who wait: those of its workflows that are elsewhere (in a backoff, at another pool)
@@ -140,10 +160,11 @@ def _exhausted_at(seen: _Requests, size: int) -> float | None:
     at, granted = seen.requested_s[turned], seen.granted
     came = np.searchsorted(ascending(seen.left_s[granted]), at, side="right")
     gone = np.searchsorted(ascending(seen.ended_s[granted]), at, side="left")
-    busy = np.minimum(came - gone, max(size, int(seen.busy.max())))
-    rejected = seen.rejected[turned]
-    waiting = seen.depth[turned] + rejected  # the depth that a rejected one found is without itself
-    return float((np.where(rejected, seen.busy[turned], busy) + waiting).min())
+    busy = np.minimum(came - gone, np.maximum(sizes.largest_at(sizes.size, at), int(seen.busy.max())))
+    # one that was turned away at once is not in the depth it found, one that was dropped from the queue is
+    refused = seen.rejected[turned] & (seen.left_s[turned] == at) & (seen.busy[turned] > 0)
+    waiting = seen.depth[turned] + refused
+    return float((np.where(refused, seen.busy[turned], busy) + waiting).min())
 
 
 # long: one line for each field of the record
@@ -195,5 +216,5 @@ def _sampled_exhaustion(sampled: Sequence[PoolSamples], doubt: str) -> Estimate:
 
 def _unseen(name: str) -> PoolMetrics:
     """A pool that the scenario declares and the target does not show: not even its size is known to be enforced."""
-    figures = {field: Estimate(None, doubt=NOT_ON_TARGET) for field in _Pool.__slots__}
-    return PoolMetrics(name=name, size=None, queue=None, **figures)
+    figures = {field: Estimate(None, doubt=NOT_ON_TARGET) for field in _Pool.__slots__ if field != "agent_seconds"}
+    return PoolMetrics(name=name, size=None, queue=None, kind="agents", **figures)

@@ -107,8 +107,8 @@ class PoolChanges:
     """How pools changed while the run went on, in the order of `t_s`; shape (k,), empty where none may change.
 
     From `t_s` on pool `pool` has `size` agents and its queue holds `queue` (-1: unbounded); before its first change it
-    is as `Run.pool_sizes` and `pool_queues` say. `size` counts the agents that are there: a busy one that is to leave is
-    in it until it is given back.
+    is as `Run.pool_sizes` and `pool_queues` say. `size` counts the agents that are there, with busy ones that are to
+    leave once they are given back.
     """
 
     pool: Ints

@@ -30,9 +30,11 @@ class Estimate:
 class LatencyMetrics:
     """Latency (finished - due, seconds) of the workflows that succeeded, failed or timed out, pooled over replications.
 
-    `lag` (due, and not yet started), `admission_wait` (held back by the load's own cap), `queue_wait`, `service`,
-    `backoff` and `overhead` (what is left: the orchestrator's own time) are the mean parts of it per workflow, in
-    seconds; they sum to `mean`. On a target that shows no pools, only the first two are observable.
+    `lag` (due, and not yet started), `admission_wait` (held back by the load's own cap, by a queue that blocks, or
+    until the workflow's memory was free), `queue_wait`, `service`, `backoff` and `overhead` (what is left: the
+    orchestrator's own time) are the mean parts of it per workflow, in seconds; they sum to `mean`. On a target that
+    shows no pools, only the first two are observable. `connection_wait` and `rate_limit_wait` are parts of `service`:
+    what an attempt with its agent waited for a connection or a token (None: the scenario has none).
     """
 
     samples: int
@@ -47,6 +49,8 @@ class LatencyMetrics:
     backoff: Estimate
     admission_wait: Estimate = Estimate(None, doubt="not observable where no rows are kept")
     overhead: Estimate = Estimate(None, doubt="not observable where no rows are kept")
+    connection_wait: Estimate | None = None
+    rate_limit_wait: Estimate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +89,18 @@ class ThroughputMetrics:
 
 @dataclass(frozen=True, slots=True)
 class PoolMetrics:
-    """One agent pool. Shares in [0, 1]; `max_depth`, `drops`, `overcommit`, `overflow`, `exhausted_at` are counts.
+    """One pool: `kind` is agents, connections, rate_limit or memory.
+
+    Shares in [0, 1]; `max_depth`, `drops`, `overcommit`, `overflow`, `exhausted_at` are counts.
 
     `overcommit` counts grants beyond the pool's size and `overflow` requests queued beyond its capacity: both must be
     0. `exhausted_at` is the smallest demand on this pool (agents busy and all who wait) at which one had to wait
     for an agent or was rejected, itself counted: `size` + 1 in a pool that lets nobody wait while an agent is idle.
     None with a doubt: never. Workflows in flight that are elsewhere (in a backoff, at another pool) are not in it.
+    Where the size changes, `size` and `queue` are those of the start, and all else is judged against what there was at
+    the instant. `agent_seconds` is the size integrated over the run, the mean over runs (None: not known).
+    Of a rate limit `size` is its burst, utilisation the share of its tokens that were taken, and it is saturated while
+    it has none; of memory `size` is in bytes, and it is saturated while somebody waits for it.
     """
 
     name: str
@@ -106,6 +116,8 @@ class PoolMetrics:
     overcommit: Estimate
     overflow: Estimate
     exhausted_at: Estimate
+    agent_seconds: Estimate | None = None
+    kind: str = "agents"
 
 
 @dataclass(frozen=True, slots=True)

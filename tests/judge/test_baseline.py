@@ -227,7 +227,7 @@ def test_a_pool_that_shows_nothing_does_not_hide_one_that_does() -> None:
 
 
 def test_modelled_cores_are_not_an_agent_pool() -> None:
-    both = (pool("agents", max_utilization=Estimate(0.5)), pool(CORES, max_utilization=Estimate(1.0)))
+    both = (pool("agents", max_utilization=Estimate(0.5)), pool("cores", kind="cores", max_utilization=Estimate(1.0)))
     assert judge("pool_utilization_max", "<", 0.9, metrics(pools=both)).verdict == "held"
 
 

@@ -205,7 +205,8 @@ def test_a_hold_that_was_never_released_lasts_to_the_end_of_its_workflow_or_run(
 def test_a_target_without_attempts_or_gauges_shows_nothing() -> None:
     metrics = summarise(scenario(), [run(workflows([(0, 0, 1, OK)]))])
     (pool,) = metrics.pools
-    figures = [getattr(pool, name) for name in PoolMetrics.__slots__[3:]]
+    figures = [getattr(pool, name) for name in PoolMetrics.__slots__[3:-2]]
+    assert (pool.agent_seconds, pool.kind) == (None, "agents")
     assert {(figure.value, figure.doubt) for figure in figures} == {(None, "not observable on this target")}
     assert (pool.name, pool.size, pool.queue) == ("agents", None, None)
     assert metrics.latency.queue_wait.value is metrics.attempts_per_workflow.value is None

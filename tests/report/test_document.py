@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 from harness.errors import NotEnoughError, ReportError
 from harness.judge.baseline import judge_baseline
 from harness.measure.metrics import Estimate, summarise
-from harness.measure.record import CORES, Series
+from harness.measure.record import Series
 from harness.report.build import public_target
 from harness.report.document import build_report, json_document, report_mistakes, write_report
 from harness.schema import load_schema
@@ -142,7 +142,7 @@ def test_the_headline_of_pools_is_that_of_the_worst_agent_pool() -> None:
     pools = (
         make_pool("writers", max_depth=seen(2.0)),
         make_pool("reviewers", max_depth=seen(9.0), avg_depth=UNSEEN),
-        make_pool(CORES, max_depth=seen(50.0)),
+        make_pool("cores", kind="cores", max_depth=seen(50.0)),
     )
     document = make_report(metrics={"pools": pools}).document
     assert document["queue_metrics"] == {"max_depth": 9.0, "avg_depth": 1.25}
