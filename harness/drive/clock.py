@@ -30,7 +30,9 @@ class Rank(enum.IntEnum):
     """What goes on inside a workflow: a wait, a burn or a backoff that ends."""
     DEADLINE = 1
     """A timeout: work that ends exactly at its deadline has made it."""
-    ARRIVAL = 2
+    TICK = 2
+    """A policy that looks at its pool now and then: it sees what this instant has done, and not who comes in it."""
+    ARRIVAL = 3
     """A workflow that becomes due: it finds the agents released at this instant free."""
     LIMIT = WATCHER
     """The end of the run, and samples: they see all that happened at their instant."""

@@ -15,6 +15,7 @@ from contextvars import copy_context
 from types import CoroutineType
 from typing import Any
 
+from harness.drive.backpressure import Backpressure
 from harness.drive.clock import Clock, Rank
 from harness.drive.sources import source_for
 from harness.drive.target import Rejected, TimedOut, Workflow, WorkflowError
@@ -81,6 +82,7 @@ class Dispatcher:
         clock: Clock,
         recorder: Recorder,
         tries: TryLog = NOBODY,
+        backpressure: Backpressure | None = None,
     ) -> None:
         self._plan = plan
         self._run = run
@@ -103,7 +105,7 @@ class Dispatcher:
         self._longest_s = math.inf if self._timeout_s is None else 0.999 * self._timeout_s
         """A workflow that took no longer cannot have been late, whatever rounding does."""
         self._finished = clock.loop.create_future()
-        self._source = source_for(self, plan.arrivals, clock, plan.seed)
+        self._source = source_for(self, plan.arrivals, clock, plan.seed, backpressure or Backpressure())
 
     @property
     def ended(self) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from harness.drive.breaker import Breaker
 from harness.plan.draws import Purpose, QuantileTable, uniforms
 from harness.plan.program import StepProgram
 
@@ -69,9 +70,10 @@ class Durations:
 class DrawnStep:
     """A step with its durations."""
 
-    __slots__ = ("burn", "program", "wait")
+    __slots__ = ("breaker", "burn", "program", "wait")
 
     def __init__(self, program: StepProgram, seed: int, step: int) -> None:
         self.program = program
+        self.breaker: Breaker | None = None
         self.wait = Durations(program.wait, program.wait_s, seed, step, Purpose.WAIT)
         self.burn = Durations(program.burn, program.burn_s, seed, step, Purpose.BURN)

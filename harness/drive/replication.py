@@ -19,7 +19,7 @@ from harness.drive.interrupts import Interrupts, LoopBlockedError
 from harness.drive.kernel import waited_for_core_s
 from harness.drive.outside_work import JOB_GRACE_S
 from harness.drive.rest import RestWatch
-from harness.drive.target import BUILTIN, Gauged, Session, Target, TargetFactory
+from harness.drive.target import BUILTIN, Gauged, Paced, Session, Target, TargetFactory
 from harness.drive.virtual_loop import VirtualLoop
 from harness.drive.wall_readers import WallReaders
 from harness.errors import ClockError, HarnessError, TargetError
@@ -190,7 +190,11 @@ class Replication:
         try:
             await self._begin()
             self._expect(self.plan.scenario.run_timeout_s + GRACE_S)
-            dispatcher = self._dispatcher = Dispatcher(self.plan, target.run, self._clock, self.recorder, self._tries)
+            paced = target if isinstance(target, Paced) else None
+            backpressure = None if paced is None else paced.backpressure
+            dispatcher = self._dispatcher = Dispatcher(
+                self.plan, target.run, self._clock, self.recorder, self._tries, backpressure
+            )
             if self._asked_to_stop:
                 dispatcher.request_stop(self._asked_to_stop)
             self._rest.first_look(target)
@@ -199,7 +203,11 @@ class Replication:
             self._in_process = getattr(target, "in_process", True)
             self._starved_s = -_starved_s()
             self._keep_checkpoints(monitor)
+            if paced is not None:
+                paced.begin()
             stopped = await dispatcher.drive()
+            if paced is not None:
+                paced.end()
             await self._come_to_rest(stopped, monitor)
             return stopped
         finally:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Protocol
 
+from harness.drive.backpressure import Backpressure
 from harness.drive.clock import Clock, Rank
 from harness.plan.arrivals import Arrivals, ClosedArrivals, DrainedBursts, OpenArrivals
 
@@ -54,10 +55,18 @@ class Source:
 
 
 class OpenSource(Source):
-    """Offers at due times known beforehand, as far as the cap on workflows in flight lets it."""
+    """Offers at due times known beforehand, as far as the cap on workflows in flight and the target let it.
 
-    def __init__(self, dispatcher: Offering, arrivals: OpenArrivals, clock: Clock) -> None:
+    Where the target may hold its load back, what is held back is looked at again last of an instant, when all that
+    happens in it has; otherwise as soon as a workflow ends.
+    """
+
+    def __init__(self, dispatcher: Offering, arrivals: OpenArrivals, clock: Clock, backpressure: Backpressure) -> None:
         self._dispatcher = dispatcher
+        self._backpressure = backpressure
+        self._looking = False
+        if backpressure.pools:
+            backpressure.on_relief = self._look_again
         self._clock = clock
         # as lists they would take five times the memory, which counts in a soak of many millions
         self._due: Sequence[float] = arrivals.due_s.data
@@ -74,6 +83,20 @@ class OpenSource(Source):
 
     def ended(self, number: int, at_s: float) -> None:  # noqa: ARG002 - any workflow that ends makes room for one
         """See `Source`."""
+        if self._held_since_s is None:
+            return
+        if self._backpressure.pools:
+            self._look_again()
+        else:
+            self._arrive()
+
+    def _look_again(self) -> None:
+        if self._held_since_s is not None and not self._looking and not self._dispatcher.stopping:
+            self._looking = True
+            self._clock.call_at(self._clock.now(), Rank.ARRIVAL, self._look)
+
+    def _look(self) -> None:
+        self._looking = False
         if self._held_since_s is not None:
             self._arrive()
 
@@ -83,7 +106,7 @@ class OpenSource(Source):
             return
         due, now_s = self._due, self._clock.now()
         while self._next < len(due) and due[self._next] <= now_s:
-            if self._dispatcher.in_flight >= self._cap:
+            if self._dispatcher.in_flight >= self._cap or self._backpressure.holds_back():
                 if self._held_since_s is None:
                     self._held_since_s = now_s
                 return
@@ -222,11 +245,13 @@ class BurstSource(Source):
         self._burst += 1
 
 
-def source_for(dispatcher: Offering, arrivals: Arrivals, clock: Clock, seed: int) -> Source:
+def source_for(
+    dispatcher: Offering, arrivals: Arrivals, clock: Clock, seed: int, backpressure: Backpressure
+) -> Source:
     """The source that goes with a plan's arrivals."""
     match arrivals:
         case OpenArrivals():
-            return OpenSource(dispatcher, arrivals, clock)
+            return OpenSource(dispatcher, arrivals, clock, backpressure)
         case ClosedArrivals():
             return ClosedSource(dispatcher, arrivals, clock, seed)
         case DrainedBursts():

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
+from harness.drive.backpressure import Backpressure
 from harness.drive.clock import Clock
 from harness.measure.record import Recorder
 from harness.measure.tries import NOBODY, Try, TryLog
@@ -61,6 +62,19 @@ class Target(Protocol):
         A mapping with a `workflow_id` may be returned: one that is not `workflow.id` counts as failed, because the
         target has mixed up two runs.
         """
+
+
+@runtime_checkable
+class Paced(Protocol):
+    """A target that does things of its own accord on the run's clock, and may hold its load back."""
+
+    backpressure: Backpressure
+
+    def begin(self) -> None:
+        """The run begins: its time is 0. Called on the event loop's thread, as `end` is."""
+
+    def end(self) -> None:
+        """The last workflow has ended; called at that very instant."""
 
 
 @runtime_checkable

@@ -38,7 +38,7 @@ _SWEEP_AT = 64
 _WAKE = futures._set_result_unless_cancelled  # type: ignore[attr-defined]  # what asyncio.sleep hands to its timer
 _LOG = logging.getLogger("asyncio")
 
-WATCHER = 3
+WATCHER = 4
 """From this rank on, a timer watches the run (its limit, its samples) and is not work that could wake anybody."""
 
 

@@ -16,6 +16,7 @@ from numba.extending import register_jitable
 
 from harness.plan.draws import CELLS, ROWS, Purpose, quantile
 from harness.simulate import primitives
+from harness.simulate.records import UNBOUNDED
 
 _Body = TypeVar("_Body", bound=Callable[..., Any])
 
@@ -165,6 +166,11 @@ def drawn_s(sim: Any, world: Any, job: Any, table: int, purpose: int) -> float: 
     return quantile(sim.tables, table * _TABLE, luck)
 
 
+@body_of(primitives.at_s)
+def at_s(sim: Any, world: Any, table: int, luck: float) -> float:  # noqa: ARG001 - as above
+    return quantile(sim.tables, table * _TABLE, luck)
+
+
 @body_of(primitives.think_s)
 def think_s(sim: Any, world: Any, job: Any) -> float:
     luck = uniform_of(job.key, 0, 0, _THINK)
@@ -202,6 +208,70 @@ def write_burn(sim: Any, world: Any, job: Any, ended: int) -> None:
     rows.depth[place] = job.burn_depth
     rows.busy[place] = job.burn_busy
     rows.ended[place] = ended
+    rows.error[place] = -1
+
+
+# long: a row has as many columns
+@body_of(primitives.write_extra)
+def write_extra(
+    sim: Any,
+    world: Any,
+    job: Any,
+    index: int,
+    requested_s: float,
+    granted_s: float,
+    released_s: float,
+    depth: int,
+    busy: int,
+    ended: int,
+) -> None:
+    rows, place = sim.rows, world.rows
+    world.rows = place + 1
+    rows.workflow[place] = job.number
+    rows.step[place] = job.place
+    rows.attempt[place] = job.attempt
+    rows.pool[place] = index
+    rows.requested_s[place] = requested_s
+    rows.granted_s[place] = granted_s
+    rows.released_s[place] = released_s
+    rows.depth[place] = depth
+    rows.busy[place] = busy
+    rows.ended[place] = ended
+    rows.error[place] = -1
+
+
+@body_of(primitives.write_memory)
+def write_memory(sim: Any, world: Any, job: Any, released_s: float, ended: int) -> None:
+    rows, place = sim.rows, world.rows
+    extra = sim.extras[job.slot]
+    world.rows = place + 1
+    rows.workflow[place] = job.number
+    rows.step[place] = 0
+    rows.attempt[place] = 0
+    rows.pool[place] = world.memory
+    rows.requested_s[place] = extra.memory_requested_s
+    rows.granted_s[place] = extra.memory_granted_s
+    rows.released_s[place] = released_s
+    rows.depth[place] = extra.memory_depth
+    rows.busy[place] = extra.memory_busy
+    rows.ended[place] = ended
+    rows.error[place] = -1
+
+
+@body_of(primitives.write_change)
+def write_change(sim: Any, world: Any, pool: Any) -> None:
+    rows, place = sim.rows, world.rows
+    world.rows = place + 1
+    rows.workflow[place] = -1
+    rows.step[place] = 0
+    rows.attempt[place] = 0
+    rows.pool[place] = pool.index
+    rows.requested_s[place] = world.now
+    rows.granted_s[place] = math.nan
+    rows.released_s[place] = math.nan
+    rows.depth[place] = -1 if pool.queue == UNBOUNDED else pool.queue
+    rows.busy[place] = pool.size
+    rows.ended[place] = 0
     rows.error[place] = -1
 
 

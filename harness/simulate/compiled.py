@@ -20,16 +20,40 @@ from harness.measure.record import AttemptColumns, Floats, WorkflowColumns
 from harness.plan import draws
 from harness.plan.arrivals import Plan
 from harness.plan.laws import CHUNK, exponential_table
-from harness.simulate import arrays, endings, flat, kernel, passage, queues, records, sources, timers
+from harness.simulate import (
+    admission,
+    arrays,
+    endings,
+    flat,
+    gates,
+    kernel,
+    passage,
+    queues,
+    records,
+    scaling,
+    sources,
+    timers,
+)
 from harness.simulate.facts import facts_of
 from harness.simulate.feed import Stretch
-from harness.simulate.records import NEEDS_EVENTS, NEEDS_JOBS, Job, Pool, Sim, Step, World, dtype_of, dtype_of_column
+from harness.simulate.records import (
+    NEEDS_EVENTS,
+    NEEDS_JOBS,
+    Extra,
+    Job,
+    Pool,
+    Sim,
+    Step,
+    World,
+    dtype_of,
+    dtype_of_column,
+)
 from harness.simulate.setting import Setting
 
-_SHARED = (queues, timers, sources, endings, passage, kernel)
+_SHARED = (queues, timers, sources, endings, gates, admission, scaling, passage, kernel)
 """Modules whose functions are compiled as they stand."""
 
-_INDEXED = ("jobs", "pools", "steps", "firsts", "sizes", "change_s", "due", "batch", "kinds", "outcomes", "buckets")
+_INDEXED = ("jobs", "extras", "pools", "steps", "firsts", "needs", "sizes", "change_s", "due", "batch", "kinds", "outcomes", "buckets")
 """Arrays that are never counted from the end."""
 
 # Without counting references: nothing is allocated in there, and counting them takes nine tenths of the time.
@@ -106,6 +130,7 @@ _MARGIN = 16
 Rows: Any = namedtuple("Rows", AttemptColumns.__slots__)  # type: ignore[misc]  # as said
 Flows: Any = namedtuple("Flows", WorkflowColumns.__slots__)  # type: ignore[misc]  # as said
 _JOB = dtype_of(Job)
+_EXTRA = dtype_of(Extra)
 _WORLD = dtype_of(World)
 
 Records = np.ndarray[Any, np.dtype[np.void]]
@@ -145,21 +170,23 @@ def _declared(setting: Setting) -> dict[str, Any]:
         "pools": _rows_of(setting.pools, dtype_of(Pool)),
         "steps": _rows_of(setting.steps, dtype_of(Step)),
         "firsts": np.array(setting.firsts, dtype=np.int64),
+        "needs": np.array(setting.needs, dtype=np.int64),
         "sizes": np.array(setting.sizes, dtype=np.int64),
         "change_s": np.array(setting.change_s, dtype=np.float64),
         "tables": np.concatenate([table.knots for table in setting.tables] or [np.empty(0)]),
     }
 
 
-def _room(streaming: bool, errors: int, rows: int) -> dict[str, Any]:
+def _room(streaming: bool, errors: int, rows: int, events: int) -> dict[str, Any]:
     """Arrays for what the run brings; they grow when it asks for more."""
     return {
         "jobs": np.zeros(0, dtype=_JOB),
+        "extras": np.zeros(0, dtype=_EXTRA),
         "due": np.empty(0),
         "batch": np.empty(0, dtype=np.int64),
         "kinds": np.empty(0, dtype=np.int64),
         "luck": np.empty(0),
-        "calendar": _calendar(_EVENTS),
+        "calendar": _calendar(events),
         "rows": _columns(Rows, rows),
         "flows": _columns(Flows, 0),
         "outcomes": np.zeros(5, dtype=np.int64),
@@ -182,7 +209,7 @@ class Compiled:
 
     def __init__(self, plan: Plan, setting: Setting, streaming: bool) -> None:
         longest = max(len(program.steps) for program in plan.programs)
-        self._turn = 2 * longest + 2
+        self._turn = 5 * longest + 5 if setting.world.policies else 2 * longest + 2
         """No single turn of a job writes as many rows."""
         self._workflows = plan.total or 0
         self._guess = setting.in_flight
@@ -190,9 +217,10 @@ class Compiled:
         world.seed_key = draws.seed_key(plan.seed)
         world.streaming = int(streaming)
         world.row_room = 0
-        world.event_room = _EVENTS - _MARGIN
+        events = _EVENTS + 2 * len(setting.pools)
+        world.event_room = events - _MARGIN
         self._kernel = _kernel(tuple(facts_of(setting, streaming).items()))
-        self.sim = Sim(**_declared(setting), **_room(streaming, len(setting.error_kinds), self._turn))
+        self.sim = Sim(**_declared(setting), **_room(streaming, len(setting.error_kinds), self._turn, events))
 
     def run(self) -> int:
         """See `kernel.run`."""
@@ -240,6 +268,9 @@ class Compiled:
         world["free"] = len(jobs)
         grown: Any = np.concatenate([jobs, more])
         self.sim = self.sim._replace(jobs=grown)
+        if world["policies"]:
+            extras: Any = np.concatenate([self.sim.extras, np.zeros(count, dtype=_EXTRA)])
+            self.sim = self.sim._replace(extras=extras)
 
     def stop_here(self) -> None:
         """See `forms.Form`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.measure.histogram import bucket_of
 from harness.measure.record import Outcome
-from harness.simulate.primitives import write_attempt, write_burn, write_workflow
+from harness.simulate.primitives import write_attempt, write_burn, write_extra, write_memory, write_workflow
 from harness.simulate.queues import come_home
 from harness.simulate.records import Job, Pool, Sim, World
 from harness.simulate.sources import make_room
@@ -15,7 +15,7 @@ _CANCELLED = int(Outcome.CANCELLED)
 
 def note_attempt(sim: Sim, world: World, job: Job, released_s: float) -> None:
     """An attempt at a step has ended."""
-    index = sim.steps[job.step].pool
+    index = sim.extras[job.slot].pool if world.policies else sim.steps[job.step].pool
     if world.streaming:
         note_stay(sim.pools[index], job.requested_s, job.granted_s, released_s)
     else:
@@ -28,6 +28,38 @@ def note_burn(sim: Sim, world: World, job: Job, ended: int) -> None:
         note_stay(sim.pools[world.cores], job.burn_requested_s, job.burn_granted_s, job.burn_released_s)
     else:
         write_burn(sim, world, job, ended)
+
+
+# long: a row has as many columns
+def note_extra(
+    sim: Sim,
+    world: World,
+    job: Job,
+    index: int,
+    requested_s: float,
+    granted_s: float,
+    released_s: float,
+    depth: int,
+    busy: int,
+    ended: int,
+) -> None:
+    """A stay of the present attempt at a connection pool or a rate limit has ended."""
+    if world.streaming:
+        note_stay(sim.pools[index], requested_s, granted_s, released_s)
+    else:
+        write_extra(sim, world, job, index, requested_s, granted_s, released_s, depth, busy, ended)
+
+
+def note_memory(sim: Sim, world: World, job: Job, released_s: float, ended: int) -> None:
+    """A workflow has left the memory, or its queue."""
+    if world.streaming:
+        extra = sim.extras[job.slot]
+        if extra.admitted:
+            memory = sim.pools[world.memory]
+            memory.busy_s += (released_s - extra.memory_granted_s) * extra.need_b
+            memory.waited_s += extra.memory_granted_s - extra.memory_requested_s
+    else:
+        write_memory(sim, world, job, released_s, ended)
 
 
 def note_stay(pool: Pool, requested_s: float, granted_s: float, released_s: float) -> None:

@@ -14,6 +14,9 @@ def facts_of(setting: Setting, streaming: bool) -> dict[str, float]:
     """
     world = setting.world
     facts: dict[str, float] = {"world.streaming": int(streaming)}
+    if world.policies:
+        return facts  # one kernel knows them all
+    facts["world.policies"] = 0
     timeouts = [
         world.timeout_s,
         *(step.timeout_s for step in setting.steps),

@@ -127,6 +127,8 @@ def luck_of(plan: Plan, stretch: Stretch) -> Luck | None:
 
 
 def _draws(step: StepProgram, purpose: Purpose) -> bool:
+    if purpose is Purpose.CACHE:
+        return step.cache_ratio > 0
     return _table(step, purpose) is not None or (purpose is Purpose.FAIL and step.fail > 0)
 
 

@@ -14,10 +14,22 @@ from harness.measure.histogram import BUCKETS
 from harness.measure.record import AttemptColumns, Floats, WorkflowColumns
 from harness.plan.arrivals import Plan
 from harness.plan.laws import gaps_before
-from harness.simulate import endings, flat, kernel, passage, primitives, queues, sources, timers
+from harness.simulate import (
+    admission,
+    endings,
+    flat,
+    gates,
+    kernel,
+    passage,
+    primitives,
+    queues,
+    scaling,
+    sources,
+    timers,
+)
 from harness.simulate.facts import facts_of, more_facts_of
 from harness.simulate.feed import Stretch, luck_of
-from harness.simulate.records import Job, Pool, Sim, World, dtype_of_column
+from harness.simulate.records import Extra, Job, Pool, Sim, World, dtype_of_column
 from harness.simulate.setting import Setting
 
 STRETCH = 1024
@@ -26,7 +38,7 @@ STRETCH = 1024
 _MORE_JOBS = 64
 
 
-_SHARED = (queues, timers, sources, endings, passage, kernel, primitives)
+_SHARED = (queues, timers, sources, endings, gates, admission, scaling, passage, kernel, primitives)
 
 
 @functools.cache
@@ -52,9 +64,11 @@ class Interpreted:
         self.sim = Sim(
             worlds=[setting.world],
             jobs=[],
+            extras=[],
             pools=setting.pools,
             steps=setting.steps,
             firsts=setting.firsts,
+            needs=setting.needs,
             sizes=setting.sizes,
             change_s=setting.change_s,
             due=[],
@@ -97,6 +111,7 @@ class Interpreted:
         for _ in range(_MORE_JOBS):
             jobs.append(Job(slot=len(jobs), next_ready=world.free))
             world.free = jobs[-1].slot
+            self.sim.extras.append(Extra())
 
     def stop_here(self) -> None:
         """See `forms.Form`."""

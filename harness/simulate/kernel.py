@@ -11,9 +11,11 @@ from harness.simulate.passage import pass_core_on, resume
 from harness.simulate.primitives import next_s, pop
 from harness.simulate.queues import come_home, leave, next_ready, wake
 from harness.simulate.records import (
+    ADMITTING,
     BURNING,
     CANCELLED,
     CHANGE,
+    CONNECTING,
     DEADLINE,
     DONE,
     EXPIRED,
@@ -22,6 +24,7 @@ from harness.simulate.records import (
     NEEDS_JOBS,
     NEEDS_ROWS,
     OPEN,
+    POLICY,
     POOL,
     QUEUED,
     RESULT,
@@ -31,14 +34,17 @@ from harness.simulate.records import (
     Sim,
     World,
 )
+from harness.simulate.scaling import begin_ticks, fire_policy
 from harness.simulate.sources import arrive, arrive_open, change_number, offer_next
-from harness.simulate.timers import LAST_WORK, expire_waiter, set_timer
+from harness.simulate.timers import LAST_WORK, expire_waiter, leave_pool, set_timer
 
 
 # long: what is asked at every turn is asked here, in the order in which it is cheapest
 def run(sim: Sim) -> int:
     """Run until the load has ended (`DONE`) or until something is needed; then it may be called again."""
     world = sim.worlds[0]
+    if world.policies and not world.ticking:
+        begin_ticks(sim, world)
     while True:
         if world.events >= world.event_room:
             need = NEEDS_EVENTS
@@ -106,6 +112,8 @@ def fire_other(sim: Sim, world: World, target: int, order: int) -> None:
         sweep(sim, world)
     elif target == CHANGE:
         change_number(sim, world)
+    elif world.policies and target <= POLICY:
+        fire_policy(sim, world, POLICY - target)
     else:
         expire_waiter(sim, world, POOL - target, order)
 
@@ -135,7 +143,12 @@ def cancel(sim: Sim, world: World, job: Job) -> None:
     and it will give it back.
     """
     if job.state == QUEUED:
-        leave(sim, sim.pools[sim.steps[job.step].pool], job)
+        pool = sim.pools[sim.extras[job.slot].pool if world.policies else sim.steps[job.step].pool]
+        leave_pool(sim, world, pool, job)
+    elif world.policies and job.state == CONNECTING:
+        leave(sim, sim.pools[sim.steps[job.step].connection], job)
+    elif world.policies and job.state == ADMITTING:
+        leave(sim, sim.pools[world.memory], job)
     wake(sim, world, job, CANCELLED)
 
 

@@ -11,14 +11,35 @@ import math
 
 from harness.measure.record import Outcome
 from harness.plan.draws import Purpose
-from harness.simulate.endings import end_workflow, note_attempt, note_burn
+from harness.simulate.admission import admit, ask_for_memory, be_admitted, discharge
+from harness.simulate.endings import end_workflow, note_attempt, note_burn, note_memory
+from harness.simulate.gates import (
+    ask_for_line,
+    ask_for_token,
+    choose,
+    earn,
+    give_line_back,
+    have_line,
+    is_refused,
+    line_timed_out,
+    look_up,
+    note_line,
+    note_token,
+    tell_breaker,
+)
 from harness.simulate.primitives import chance, drawn_s
 from harness.simulate.queues import join, leave, set_out, wake
 from harness.simulate.records import (
+    ADMITTING,
     BACKING_OFF,
+    BLOCK,
     BURNING,
+    CONNECTING,
     DEADLINE,
+    DROP_OLDEST,
+    DROPPED,
     EXPIRED,
+    FOR_TOKEN,
     NEW,
     QUEUED,
     RESULT,
@@ -29,9 +50,10 @@ from harness.simulate.records import (
     Sim,
     World,
 )
-from harness.simulate.timers import bound_workflow, queue_up, set_timer, work_until
+from harness.simulate.scaling import resize
+from harness.simulate.timers import bound_workflow, leave_pool, queue_up, set_timer, work_until
 
-SUSPENDED, REQUEST, SERVE, BURN, CHECK, END, OVER = range(7)
+SUSPENDED, REQUEST, SERVE, BURN, CHECK, END, OVER, KNOCK, CONNECT, TAKE, WAIT, WAITED = range(12)
 
 # plain numbers: what is compiled knows no enumerations
 _SUCCEEDED = int(Outcome.SUCCEEDED)
@@ -49,10 +71,21 @@ def resume(sim: Sim, world: World, job: Job) -> None:
     """Let a job that was woken run until it waits again."""
     phase = learn(sim, world, job)
     while phase != SUSPENDED:
+        if world.policies and phase == KNOCK:
+            phase = knock(sim, world, job)
         if phase == REQUEST:
             phase = request(sim, world, job)
         if phase == SERVE:
             phase = serve(sim, world, job)
+        if world.policies:
+            if phase == CONNECT:
+                phase = connect(sim, world, job)
+            if phase == TAKE:
+                phase = take(sim, world, job)
+            if phase == WAIT:
+                phase = wait(sim, world, job)
+            if phase == WAITED:
+                phase = waited(sim, world, job)
         if phase == BURN:
             phase = burn(sim, world, job)
         if phase == CHECK:
@@ -60,6 +93,8 @@ def resume(sim: Sim, world: World, job: Job) -> None:
         if phase == END:
             phase = end_attempt(sim, world, job)
         if phase == OVER:
+            if world.policies:
+                discharge(sim, world, job)
             end_workflow(sim, world, job, job.ended, job.error)
             phase = SUSPENDED
 
@@ -75,13 +110,29 @@ def learn(sim: Sim, world: World, job: Job) -> int:
         return start(sim, world, job)
     if job.news == RESULT:
         if state == WAITING:
-            return BURN
+            return WAITED if world.policies else BURN
         if state == QUEUED:
-            job.busy = sim.pools[sim.steps[job.step].pool].busy
+            job.busy = sim.pools[sim.extras[job.slot].pool if world.policies else sim.steps[job.step].pool].busy
             return SERVE
+        if world.policies and state != BACKING_OFF:
+            return go_on(sim, world, job)
         job.attempt += 1
-        return REQUEST
+        return KNOCK if world.policies else REQUEST
     return give_in(sim, world, job)
+
+
+def go_on(sim: Sim, world: World, job: Job) -> int:
+    """What was waited for besides an agent is there."""
+    extra = sim.extras[job.slot]
+    if job.state == ADMITTING:
+        be_admitted(sim, world, extra)
+        return KNOCK
+    if job.state == CONNECTING:
+        have_line(sim.pools[sim.steps[job.step].connection], extra)
+        return TAKE
+    sim.pools[sim.steps[job.step].rate_limit].waiting -= 1
+    note_token(sim, world, job, world.now, _SUCCEEDED)
+    return WAIT
 
 
 def give_in(sim: Sim, world: World, job: Job) -> int:
@@ -90,6 +141,8 @@ def give_in(sim: Sim, world: World, job: Job) -> int:
     job.error = -1
     if job.state == BACKING_OFF:
         return OVER
+    if world.policies:
+        return let_go(sim, world, job)
     if job.news == EXPIRED:
         job.ended = _TIMED_OUT
         if job.state == QUEUED:
@@ -99,34 +152,111 @@ def give_in(sim: Sim, world: World, job: Job) -> int:
     return END
 
 
+def let_go(sim: Sim, world: World, job: Job) -> int:
+    """As `give_in`, of a job that may hold or wait for more than an agent."""
+    extra = sim.extras[job.slot]
+    if job.state == ADMITTING:
+        note_memory(sim, world, job, math.nan, _CANCELLED)
+        admit(sim, world)
+        return OVER
+    if job.news == DROPPED:
+        job.ended = _REJECTED
+        job.error = world.drops + extra.pool
+    elif job.news == EXPIRED:
+        late = 0
+        if job.state == CONNECTING:
+            leave(sim, sim.pools[sim.steps[job.step].connection], job)
+            late = line_timed_out(sim, job, extra)
+        job.ended = _TIMED_OUT
+        if job.state == QUEUED:
+            job.error = world.cores + extra.pool
+        elif late:
+            job.error = world.line_timeouts + sim.steps[job.step].connection
+        else:
+            job.error = world.step_timeouts + job.step
+    if job.state == CONNECTING:
+        note_line(sim, world, job, sim.steps[job.step].connection, math.nan, job.ended)
+    elif job.state == FOR_TOKEN:
+        sim.pools[sim.steps[job.step].rate_limit].waiting -= 1
+        note_token(sim, world, job, math.nan, job.ended)
+    if extra.connected:
+        give_line_back(sim, world, job, extra, job.ended)
+    return END
+
+
 def start(sim: Sim, world: World, job: Job) -> int:
     """The first turn of a workflow."""
     job.started_s = world.now
     set_out(sim, world, job)
     bound_workflow(sim, world, job)
+    if world.policies and world.memory >= 0:
+        there = ask_for_memory(sim, world, job)
+        if there == 0:
+            return SUSPENDED
+        if there < 0:
+            job.ended = _REJECTED
+            job.error = world.memory_limit
+            return OVER
+    return KNOCK if world.policies else REQUEST
+
+
+def knock(sim: Sim, world: World, job: Job) -> int:
+    """What comes before an agent is asked for: budget, breaker, and the choice of a replica."""
+    step = sim.steps[job.step]
+    extra = sim.extras[job.slot]
+    extra.connected = 0
+    extra.hit = 0
+    extra.era = -1
+    if job.attempt == 1 and world.budgeted:
+        earn(world)
+    refused = 0
+    if world.breaks:
+        refused = is_refused(world, step, extra)
+    if refused:
+        extra.pool = step.pool
+        job.requested_s = world.now
+        job.granted_s = math.nan
+        job.depth = 0
+        job.busy = 0
+        job.ended = _REJECTED
+        job.error = world.breakers + job.step
+        return END
+    chosen = choose(sim, world, job)
+    extra.pool = chosen
     return REQUEST
 
 
 def request(sim: Sim, world: World, job: Job) -> int:
     """Ask the step's pool for an agent."""
-    index = sim.steps[job.step].pool
+    index = sim.extras[job.slot].pool if world.policies else sim.steps[job.step].pool
     pool = sim.pools[index]
     job.requested_s = world.now
     if pool.busy < pool.size:
         pool.busy += 1
+        if world.policies:
+            pool.grants += 1
         job.granted_s = world.now
         job.depth = 0
         job.busy = pool.busy
         return SERVE
     job.granted_s = math.nan
     if pool.waiting >= pool.queue:
-        job.depth = pool.waiting
-        job.busy = pool.busy
-        job.ended = _REJECTED
-        job.error = index
-        return END
+        if world.policies and pool.overflow == DROP_OLDEST and pool.head >= 0:
+            oldest = sim.jobs[pool.head]
+            leave(sim, pool, oldest)
+            wake(sim, world, oldest, DROPPED)
+        elif world.policies and pool.overflow == BLOCK:
+            pass
+        else:
+            job.depth = pool.waiting
+            job.busy = pool.busy
+            job.ended = _REJECTED
+            job.error = index
+            return END
     queue_up(sim, world, index, pool, job)
     job.depth = pool.waiting
+    if world.policies and pool.overflow == BLOCK and job.depth > pool.queue:
+        job.depth = pool.queue
     job.busy = 0
     job.state = QUEUED
     return SUSPENDED
@@ -142,11 +272,61 @@ def serve(sim: Sim, world: World, job: Job) -> int:
     job.burn_s = step.burn_s
     if step.burn_table >= 0:
         job.burn_s = drawn_s(sim, world, job, step.burn_table, _BURN)
+    if world.policies:
+        look_up(sim, world, job, wait_s)
+        return CONNECT
     if wait_s <= 0.0:
         return BURN
     job.state = WAITING
     work_until(sim, world, job, world.now + wait_s, step.timeout_s)
     return SUSPENDED
+
+
+def connect(sim: Sim, world: World, job: Job) -> int:
+    """Get a connection, where one is needed."""
+    extra = sim.extras[job.slot]
+    if extra.hit:
+        return WAIT
+    if sim.steps[job.step].connection >= 0:
+        there = ask_for_line(sim, world, job, extra)
+        if there == 0:
+            return SUSPENDED
+    return TAKE
+
+
+def take(sim: Sim, world: World, job: Job) -> int:
+    """Get a token, where one is needed."""
+    step = sim.steps[job.step]
+    extra = sim.extras[job.slot]
+    if step.rate_limit >= 0:
+        there = ask_for_token(sim, world, job, extra)
+        if there == 0:
+            return SUSPENDED
+        if there < 0:
+            job.ended = _FAILED
+            job.error = world.refusals + step.rate_limit
+            if extra.connected:
+                give_line_back(sim, world, job, extra, _REJECTED)
+            return END
+    return WAIT
+
+
+def wait(sim: Sim, world: World, job: Job) -> int:
+    """Wait for the model or tool, or for the cache."""
+    extra = sim.extras[job.slot]
+    if extra.model_s <= 0.0:
+        return WAITED
+    job.state = WAITING
+    work_until(sim, world, job, world.now + extra.model_s, sim.steps[job.step].timeout_s)
+    return SUSPENDED
+
+
+def waited(sim: Sim, world: World, job: Job) -> int:
+    """The wait is over: the connection is not needed any more."""
+    extra = sim.extras[job.slot]
+    if extra.connected:
+        give_line_back(sim, world, job, extra, _SUCCEEDED)
+    return BURN
 
 
 def burn(sim: Sim, world: World, job: Job) -> int:
@@ -210,7 +390,7 @@ def check(sim: Sim, world: World, job: Job) -> int:
     step = sim.steps[job.step]
     job.ended = _SUCCEEDED
     job.error = -1
-    if step.fail > 0.0:
+    if step.fail > 0.0 and not (world.policies and sim.extras[job.slot].hit):
         luck = chance(sim, world, job, _FAIL)
         if luck < step.fail:
             job.ended = _FAILED
@@ -223,14 +403,22 @@ def end_attempt(sim: Sim, world: World, job: Job) -> int:
     released_s = math.nan
     if job.granted_s == job.granted_s:
         released_s = world.now
-        release(sim, world, sim.pools[sim.steps[job.step].pool])
+        release(sim, world, sim.pools[sim.extras[job.slot].pool if world.policies else sim.steps[job.step].pool])
+    elif world.policies and job.news == DROPPED:
+        released_s = world.now
     note_attempt(sim, world, job, released_s)
+    if world.policies and world.breaks:
+        tell_breaker(world, sim.steps[job.step], sim.extras[job.slot], job.ended)
     if job.ended == _SUCCEEDED and job.step < job.last:
         job.step += 1
         job.place += 1
         job.attempt = 1
-        return REQUEST
+        return KNOCK if world.policies else REQUEST
     if job.attempt < world.max_attempts and (world.retried >> job.ended) & 1:
+        if world.policies and world.budgeted:
+            if world.budget < 1.0:
+                return OVER
+            world.budget -= 1.0
         back_off(sim, world, job)
         return SUSPENDED
     return OVER
@@ -238,11 +426,17 @@ def end_attempt(sim: Sim, world: World, job: Job) -> int:
 
 def release(sim: Sim, world: World, pool: Pool) -> None:
     """Give one agent back: straight to the first waiter, if there is one."""
-    if pool.head < 0:
+    if world.policies and pool.leaving > 0:
+        pool.leaving -= 1
+        pool.busy -= 1
+        resize(sim, world, pool, pool.size - 1)
+    elif pool.head < 0:
         pool.busy -= 1
     else:
         first = sim.jobs[pool.head]
-        leave(sim, pool, first)
+        leave_pool(sim, world, pool, first)
+        if world.policies:
+            pool.grants += 1
         first.granted_s = world.now
         wake(sim, world, first, RESULT)
 

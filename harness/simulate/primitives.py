@@ -10,9 +10,10 @@ import math
 from heapq import heappop, heappush
 
 from harness.plan.draws import Purpose, uniform, workflow_key
-from harness.simulate.records import Job, Sim, World
+from harness.simulate.records import UNBOUNDED, Job, Pool, Sim, World
 
 _FAIL = int(Purpose.FAIL)
+_CACHE = int(Purpose.CACHE)
 
 
 def push(sim: Sim, world: World, when_s: float, order: int, target: int) -> None:  # noqa: ARG001 - compiled, the world counts the events
@@ -52,11 +53,17 @@ def drawn_s(sim: Sim, world: World, job: Job, table: int, purpose: int) -> float
 def chance(sim: Sim, world: World, job: Job, purpose: int) -> float:  # noqa: ARG001 - one signature for all draws
     """A uniform draw on [0, 1) for the job's present attempt."""
     if job.luck is not None:
-        if job.attempt == 1 and purpose == _FAIL:
+        if job.attempt == 1 and (purpose == _FAIL or purpose == _CACHE):  # noqa: PLR1714 - quicker so
             early: float = job.luck.draws[purpose][job.luck_at + job.place]
             return early
         job.key = workflow_key(world.seed, job.number)
     return uniform(job.key, job.place, job.attempt, purpose)
+
+
+def at_s(sim: Sim, world: World, table: int, luck: float) -> float:  # noqa: ARG001 - as above
+    """The duration that a table has at `luck`, in seconds."""
+    found: float = sim.tables[table].at(luck)
+    return found
 
 
 def think_s(sim: Sim, world: World, job: Job) -> float:
@@ -101,6 +108,51 @@ def write_burn(sim: Sim, world: World, job: Job, ended: int) -> None:
             -1,
         )
     )
+
+
+# long: a row has as many columns
+def write_extra(
+    sim: Sim,
+    world: World,  # noqa: ARG001 - compiled, the world counts the rows
+    job: Job,
+    index: int,
+    requested_s: float,
+    granted_s: float,
+    released_s: float,
+    depth: int,
+    busy: int,
+    ended: int,
+) -> None:
+    """Append a stay of the job's attempt at another place than its pool to the rows of `AttemptColumns`."""
+    sim.rows.extend(
+        (job.number, job.place, job.attempt, index, requested_s, granted_s, released_s, depth, busy, ended, -1)
+    )
+
+
+def write_memory(sim: Sim, world: World, job: Job, released_s: float, ended: int) -> None:
+    """Append the workflow's stay at the memory to the rows of `AttemptColumns`."""
+    extra = sim.extras[job.slot]
+    sim.rows.extend(
+        (
+            job.number,
+            0,
+            0,
+            world.memory,
+            extra.memory_requested_s,
+            extra.memory_granted_s,
+            released_s,
+            extra.memory_depth,
+            extra.memory_busy,
+            ended,
+            -1,
+        )
+    )
+
+
+def write_change(sim: Sim, world: World, pool: Pool) -> None:
+    """Append a row that is no attempt (its workflow is -1): what a pool is from now on; see `results.parted`."""
+    queue = -1 if pool.queue == UNBOUNDED else pool.queue
+    sim.rows.extend((-1, 0, 0, pool.index, world.now, math.nan, math.nan, queue, pool.size, 0, -1))
 
 
 def write_workflow(sim: Sim, world: World, job: Job, outcome: int, error: int) -> None:

@@ -21,16 +21,25 @@ UNBOUNDED = 2**62
 """Stands for "no limit" where a count is compared with one."""
 
 # What a job waits for.
-NEW, QUEUED, WAITING, BURNING, BACKING_OFF = range(5)
+NEW, QUEUED, WAITING, BURNING, BACKING_OFF, CONNECTING, FOR_TOKEN, ADMITTING = range(8)
 # What woke it.
-RESULT, EXPIRED, CANCELLED = range(3)
+RESULT, EXPIRED, CANCELLED, DROPPED = range(4)
 # Which of several timers due at the same instant fires first: as in the readable definition, by meaning.
-WORK, DEADLINE, ARRIVAL = range(3)
-# Whose timer it is: a job's (its slot, from 0 up), the source's, the sweep's, the number in flight's, or pool p's
-# (POOL - p).
+WORK, DEADLINE, TICK, ARRIVAL = range(4)
+# Whose timer it is: a job's (its slot, from 0 up), the source's, the sweep's, the number in flight's, pool p's
+# (POOL - p), or one of the policies of a pool (see `scaling.policy_timer`).
 SOURCE, SWEEP, CHANGE, POOL = -1, -2, -3, -4
+POLICY = -(2**20)
 # Laws of load.
 OPEN, CLOSED, BURSTS = range(3)
+# What a pool does with one request too many.
+REJECT, DROP_OLDEST, BLOCK = range(3)
+# How one of several replicas is chosen.
+ROUND_ROBIN, LEAST_LOADED, TWO_CHOICES = range(3)
+# What a pool's number of agents follows.
+FIXED, DEMAND, UTILIZATION, QUEUE_DEPTH, QUEUE_WAIT = range(5)
+# States of a breaker.
+CLOSED_BREAKER, OPEN_BREAKER, HALF_OPEN = range(3)
 # Why the kernel came back.
 DONE, NEEDS_INPUT, NEEDS_JOBS, NEEDS_ROWS, NEEDS_EVENTS = range(5)
 
@@ -86,8 +95,37 @@ class Job:
 
 
 @dataclass(slots=True)
+class Extra:
+    """What a job holds and waits for besides its agent; only where a scenario declares policies."""
+
+    pool: int = 0
+    """The pool that its present attempt asks: of replicas, the chosen one."""
+    era: int = -1
+    """That of its step's breaker when it was let through; -1: it was not."""
+    hit: int = 0
+    model_s: float = 0.0
+    """How long it is to wait, once it has all that it needs for that."""
+    connected: int = 0
+    line_requested_s: float = 0.0
+    line_granted_s: float = math.nan
+    line_depth: int = 0
+    line_busy: int = 0
+    token_requested_s: float = 0.0
+    token_depth: int = 0
+    admitted: int = 0
+    need_b: int = 0
+    memory_requested_s: float = 0.0
+    memory_granted_s: float = math.nan
+    memory_depth: int = 0
+    memory_busy: int = 0
+
+
+@dataclass(slots=True)
 class Pool:
-    """A pool of agents, or the cores (the last pool). `armed`: a timer for its waiters' timeouts is set."""
+    """A place at which something is granted, in the order of `plan.places`; the cores are the last.
+
+    `armed`: a timer for its waiters' timeouts is set. Of memory, `size` and `busy` are bytes.
+    """
 
     size: int = 1
     queue: int = UNBOUNDED
@@ -103,6 +141,48 @@ class Pool:
     """Streaming: seconds that granted attempts waited, summed."""
     deepest: int = 0
     """Streaming: the longest queue."""
+    # policies
+    index: int = 0
+    overflow: int = REJECT
+    turn: int = 0
+    """The replica whose turn it is, counted from this one."""
+    grants: int = 0
+    """Since its queue's capacity was last set."""
+    leaving: int = 0
+    """Busy agents that will go when they are given back."""
+    starting: int = 0
+    follows: int = FIXED
+    least: int = 0
+    most: int = 0
+    every_s: float = 0.0
+    ticks: int = 0
+    goal: float = 1.0
+    """Of what follows demand: the utilisation aimed at."""
+    up_above: float = 0.0
+    down_below: float = 0.0
+    stride: int = 1
+    start_delay_s: float = 0.0
+    patience_s: float = 0.0
+    """How long fewer have to be wanted before any leave, or how long nothing changes after a change."""
+    calm_s: float = 0.0
+    """When that began, or when changes may be made again."""
+    peak: int = 0
+    """How many were wanted at most since then."""
+    adapt_every_s: float = 0.0
+    """How often the capacity of its queue is set; 0: never."""
+    adapt_ticks: int = 0
+    adapt_goal_s: float = 0.0
+    adapt_least: int = 0
+    adapt_most: int = 0
+    token_s: float = 0.0
+    """Of a rate limit: the time that one token takes to come."""
+    slack_s: float = 0.0
+    tat_s: float = 0.0
+    """Of a rate limit: when the bucket would be full again (the theoretical arrival time of GCRA)."""
+    refuses: int = 0
+    present_s: float = 0.0
+    """Streaming: agent-seconds that there were until `since_s`."""
+    since_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -116,6 +196,24 @@ class Step:
     burn_s: float = 0.0
     fail: float = 0.0
     timeout_s: float = math.inf
+    # policies
+    replicas: int = 1
+    balancing: int = ROUND_ROBIN
+    cache_ratio: float = 0.0
+    cache_table: int = -1
+    cache_s: float = 0.0
+    connection: int = -1
+    rate_limit: int = -1
+    breaker: int = CLOSED_BREAKER
+    era: int = 0
+    """How often the breaker has changed its state."""
+    bad: int = 0
+    """Bit k: the attempt that ended k before the last one failed or timed out."""
+    bads: int = 0
+    seen: int = 0
+    open_until_s: float = 0.0
+    probing: int = 0
+    passed: int = 0
 
 
 @dataclass(slots=True)
@@ -180,7 +278,30 @@ class World:
     jitter: int = 0
     retried: int = 0
     """Bit k: an attempt that ended with outcome k is tried again."""
+    # policies
+    policies: int = 0
+    """Whether any is declared."""
+    ticking: int = 0
+    blocked: int = 0
+    """How many pools that block have more waiters than their queue holds."""
+    blocks: int = 0
+    """Whether any pool may block."""
+    budgeted: int = 0
+    budget: float = 0.0
+    budget_share: float = 0.0
+    budget_reserve: float = 0.0
+    breaks: int = 0
+    breaker_rate: float = 1.0
+    breaker_window: int = 1
+    breaker_open_s: float = 0.0
+    breaker_probes: int = 1
+    memory: int = -1
     # what errors are numbered by
+    drops: int = 0
+    refusals: int = 0
+    line_timeouts: int = 0
+    breakers: int = 0
+    memory_limit: int = 0
     cores: int = 0
     step_timeouts: int = 0
     step_failures: int = 0
@@ -201,7 +322,8 @@ class World:
 class Sim(NamedTuple):
     """Everything the kernel works on: lists where it is interpreted, arrays where it is compiled.
 
-    `sizes` are those of bursts, or the numbers that a closed load's number in flight changes to at `change_s`.
+    `extras` are the jobs' own, by slot (none without policies); `needs[k]` is the memory that program k asks for, in
+    bytes. `sizes` are those of bursts, or the numbers that a closed load's number in flight changes to at `change_s`.
     `due`, `batch` and `kinds` are the input, from workflow `base` on; `firsts[k]` is the first step of program k (one
     more at the end); `calendar`, `rows`, `flows` and `tables` are known to the primitives only. The last three are
     filled while streaming: workflows by outcome, workflows by error (the last place: none), latencies by bucket.
@@ -209,9 +331,11 @@ class Sim(NamedTuple):
 
     worlds: list[World]
     jobs: list[Job]
+    extras: list[Extra]
     pools: list[Pool]
     steps: list[Step]
     firsts: list[int]
+    needs: list[int]
     sizes: list[int]
     change_s: list[float]
     due: list[float]

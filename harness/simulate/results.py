@@ -6,7 +6,16 @@ import dataclasses
 
 import numpy as np
 
-from harness.measure.record import AttemptColumns, Ints, Outcome, Run, WorkflowColumns, empty_series
+from harness.measure.record import (
+    AttemptColumns,
+    Ints,
+    Outcome,
+    PoolChanges,
+    Run,
+    WorkflowColumns,
+    empty_series,
+    no_changes,
+)
 from harness.plan.arrivals import OpenArrivals, Plan, deal_of
 from harness.plan.places import pools_of
 from harness.plan.program import burns
@@ -23,6 +32,7 @@ def run_of(
     kinds: list[str],
     workflows: WorkflowColumns,
     attempts: AttemptColumns,
+    changes: PoolChanges,
     ended_s: float,
     stopped: str | None,
 ) -> Run:
@@ -47,6 +57,7 @@ def run_of(
         pool_kinds=tuple(place.kind for place in places),
         pool_sizes=tuple(place.size for place in places),
         pool_queues=tuple(place.queue for place in places),
+        pool_changes=changes,
         error_kinds=names,
         workflows=dataclasses.replace(workflows, error=place[workflows.error]),
         attempts=dataclasses.replace(attempts, error=place[attempts.error]),
@@ -56,6 +67,18 @@ def run_of(
         stopped=stopped,
         open_load=isinstance(plan.arrivals, OpenArrivals),
     )
+
+
+def parted(rows: AttemptColumns) -> tuple[AttemptColumns, PoolChanges]:
+    """The attempts among a kernel's rows, and the changes of pools, which are rows of no workflow."""
+    changed = rows.workflow < 0
+    if not changed.any():
+        return rows, no_changes()
+    changes = PoolChanges(
+        pool=rows.pool[changed], t_s=rows.requested_s[changed], size=rows.busy[changed], queue=rows.depth[changed]
+    )
+    kept = ~changed
+    return AttemptColumns(**{name: getattr(rows, name)[kept] for name in AttemptColumns.__slots__}), changes
 
 
 def with_held(

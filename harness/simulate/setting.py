@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from harness.measure.record import Outcome
 from harness.plan.arrivals import Arrivals, ClosedArrivals, DrainedBursts, OpenArrivals, Plan
 from harness.plan.draws import QuantileTable
+from harness.plan.places import PlannedPool, pools_of
 from harness.plan.program import StepProgram
 from harness.scenario.model import Scenario
+from harness.simulate.declared import agents_pool, balancing_of, bound_policies, declares_policies, other_place
 from harness.simulate.records import BURSTS, CLOSED, OPEN, UNBOUNDED, Pool, Step, World
 
 
@@ -25,6 +27,7 @@ class Setting:
     pools: list[Pool]
     steps: list[Step]
     firsts: list[int]
+    needs: list[int]
     sizes: list[int]
     change_s: list[float]
     tables: list[QuantileTable]
@@ -37,22 +40,27 @@ def setting_of(plan: Plan) -> Setting:
     """The state at time 0."""
     scenario = plan.scenario
     tables: list[QuantileTable] = []
-    steps = [_step(step, tables) for program in plan.programs for step in program.steps]
+    places = pools_of(scenario)
+    pools = _pools(scenario, places)
+    steps = [_step(step, tables, scenario, places) for program in plan.programs for step in program.steps]
     firsts = [0]
     for program in plan.programs:
         firsts.append(firsts[-1] + len(program.steps))
     world = World(seed=plan.seed)
     _bound(world, scenario)
-    _number_errors(world, len(scenario.pools), len(steps))
+    world.policies = int(declares_policies(scenario))
+    bound_policies(world, scenario, places)
+    _number_errors(world, len(places), len(steps))
     return Setting(
         world=world,
-        pools=_pools(scenario),
+        pools=pools,
         steps=steps,
         firsts=firsts,
+        needs=[program.memory_b for program in plan.programs],
         sizes=_sizes(plan.arrivals),
         change_s=[at_s for at_s, _ in plan.arrivals.changes] if isinstance(plan.arrivals, ClosedArrivals) else [],
         tables=tables,
-        error_kinds=_error_kinds(plan),
+        error_kinds=_error_kinds(plan, places),
         in_flight=_source(world, plan, tables),
     )
 
@@ -67,7 +75,9 @@ def _sizes(arrivals: Arrivals) -> list[int]:
             return []
 
 
-def _step(step: StepProgram, tables: list[QuantileTable]) -> Step:
+def _step(
+    step: StepProgram, tables: list[QuantileTable], scenario: Scenario, places: tuple[PlannedPool, ...]
+) -> Step:
     made = Step(pool=step.pool, fail=step.fail, timeout_s=math.inf if step.timeout_s is None else step.timeout_s)
     if isinstance(step.wait, float):
         made.wait_s = step.wait
@@ -79,19 +89,26 @@ def _step(step: StepProgram, tables: list[QuantileTable]) -> Step:
     else:
         made.burn_table = len(tables)
         tables.append(step.burn)
+    made.cache_ratio = step.cache_ratio
+    if isinstance(step.cache_wait, float):
+        made.cache_s = step.cache_wait
+    else:
+        made.cache_table = len(tables)
+        tables.append(step.cache_wait)
+    made.connection, made.rate_limit, made.replicas = step.connection, step.rate_limit, step.replicas
+    made.balancing = balancing_of(scenario.pools[places[step.pool].declared])
     return made
 
 
-def _pools(scenario: Scenario) -> list[Pool]:
+def _pools(scenario: Scenario, places: tuple[PlannedPool, ...]) -> list[Pool]:
     pools = [
-        Pool(
-            size=pool.size,
-            queue=UNBOUNDED if pool.queue is None else pool.queue,
-            wait_timeout_s=math.inf if pool.wait_timeout_s is None else pool.wait_timeout_s,
-        )
-        for pool in scenario.pools
+        agents_pool(scenario.pools[place.declared]) if place.kind == "agents" else other_place(scenario, place)
+        for place in places
     ]
-    return [*pools, Pool(size=scenario.cores)]
+    pools.append(Pool(size=scenario.cores))
+    for index, pool in enumerate(pools):
+        pool.index = index
+    return pools
 
 
 def _bound(world: World, scenario: Scenario) -> None:
@@ -110,16 +127,22 @@ def _number_errors(world: World, pools: int, steps: int) -> None:
     world.cores = pools
     world.step_timeouts = 2 * pools
     world.step_failures = 2 * pools + steps
-    world.workflow_timeout = 2 * pools + 2 * steps
+    world.breakers = world.step_failures + steps
+    world.drops = world.breakers + steps
+    world.refusals = world.drops + pools
+    world.line_timeouts = world.refusals + pools
+    world.memory_limit = world.line_timeouts + pools
+    world.workflow_timeout = world.memory_limit + 1
     world.run_timeout = world.workflow_timeout + 1
 
 
-def _error_kinds(plan: Plan) -> list[str]:
-    pools = [pool.name for pool in plan.scenario.pools]
+def _error_kinds(plan: Plan, places: tuple[PlannedPool, ...]) -> list[str]:
+    pools = [place.name for place in places]
     steps = [step.name for program in plan.programs for step in program.steps]
     words = [("queue_full", pools), ("wait_timeout", pools), ("step_timeout", steps), ("step_failed", steps)]
+    words += [("breaker_open", steps), ("queue_dropped", pools), ("rate_limited", pools), ("connection_timeout", pools)]
     kinds = [f"{word}:{name}" for word, names in words for name in names]
-    return [*kinds, "workflow_timeout", "run timeout"]
+    return [*kinds, "memory_limit", "workflow_timeout", "run timeout"]
 
 
 def _source(world: World, plan: Plan, tables: list[QuantileTable]) -> int:

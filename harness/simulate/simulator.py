@@ -18,7 +18,7 @@ from harness.scenario.model import BurstLoad, ClosedLoad, RateLoad, Scenario, is
 from harness.simulate.feed import Feed
 from harness.simulate.forms import Form, FormName, form_for
 from harness.simulate.records import DONE, NEEDS_INPUT
-from harness.simulate.results import run_of
+from harness.simulate.results import parted, run_of
 from harness.simulate.setting import setting_of
 from harness.simulate.streamed import StreamedRun, streamed_run_of
 
@@ -95,11 +95,13 @@ def simulate(planned: Plan, form: FormName = "auto", asked_to_stop: Callable[[],
     setting = setting_of(planned)
     made = form_for(planned, form)(planned, setting, False)
     stopped = complete(made, Feed(planned, made.stretch), asked_to_stop)
+    attempts, changes = parted(made.attempt_columns())
     return run_of(
         planned,
         kinds=[*setting.error_kinds[:-1], stopped or RUN_TIMEOUT],
         workflows=made.workflow_columns(),
-        attempts=made.attempt_columns(),
+        attempts=attempts,
+        changes=changes,
         ended_s=float(made.world().now),
         stopped=stopped,
     )

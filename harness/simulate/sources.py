@@ -11,7 +11,7 @@ import math
 from harness.simulate.primitives import bring_luck, think_s
 from harness.simulate.queues import wake
 from harness.simulate.records import ARRIVAL, BURSTS, CHANGE, CLOSED, NEW, OPEN, RESULT, SOURCE, Job, Sim, World
-from harness.simulate.timers import set_timer
+from harness.simulate.timers import come_back, set_timer
 
 
 def arrive(sim: Sim, world: World) -> None:
@@ -30,6 +30,8 @@ def arrive_open(world: World) -> None:
     world.fired += 1
     world.due_s = math.inf
     world.offering = 1
+    if world.policies:
+        world.held = 0
 
 
 def ask_for_one(world: World) -> None:
@@ -78,7 +80,9 @@ def offer_burst(sim: Sim, world: World) -> None:
 def make_room(sim: Sim, world: World, job: Job) -> None:
     """A workflow has ended."""
     if world.law == OPEN:
-        if world.held and not world.stopping:
+        if world.policies and world.blocks:
+            come_back(world)
+        elif world.held and not world.stopping:
             world.held = 0
             world.offering = 1
     elif world.exhausted or world.stopping:
@@ -107,7 +111,9 @@ def offer_next(sim: Sim, world: World) -> None:
         if world.offered == world.total:
             world.exhausted = 1
             world.offering = 0
-        elif sim.due[place] <= world.now and world.in_flight >= world.cap:
+        elif sim.due[place] <= world.now and (
+            world.in_flight >= world.cap or (world.policies and world.blocked > 0)
+        ):
             world.held = 1
             world.offering = 0
         elif sim.due[place] <= world.now:
@@ -145,6 +151,8 @@ def offer(sim: Sim, world: World, due_s: float, batch: int) -> None:
     job.state = NEW
     job.overdue = 0
     bring_luck(sim, world, job)
+    if world.policies:
+        sim.extras[job.slot].admitted = 0
     world.offered += 1
     world.in_flight += 1
     if world.in_flight > world.most_in_flight:  # noqa: PLR1730 - without a call

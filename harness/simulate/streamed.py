@@ -8,23 +8,31 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.measure.histogram import Histogram
-from harness.measure.record import CORES, Outcome
+from harness.measure.record import Outcome
 from harness.plan.arrivals import Plan
+from harness.plan.places import pools_of
 from harness.simulate.forms import Form
+from harness.simulate.records import Pool
 
 
 @dataclass(frozen=True, slots=True)
 class PoolTotals:
-    """One pool over a streamed run. `busy_s` is in agent-seconds, `waited_s` sums the waits of granted attempts."""
+    """One pool over a streamed run. `busy_s` is in agent-seconds, `waited_s` sums the waits of granted attempts.
+
+    `size` is that at the end. Of memory, `busy_s` is in byte-seconds.
+    """
 
     size: int
     busy_s: float
     waited_s: float
     deepest_queue: int
+    present_s: float | None = None
+    """Agent-seconds that there were until the run ended, where the size changed."""
 
     def utilisation(self, ended_s: float) -> float:
         """Mean share of the agents that were busy over `ended_s` seconds."""
-        return self.busy_s / (self.size * ended_s) if ended_s > 0 else 0.0
+        there_s = self.size * ended_s if self.present_s is None else self.present_s
+        return self.busy_s / there_s if there_s > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +70,8 @@ def streamed_run_of(plan: Plan, kinds: list[str], form: Form, stopped: str | Non
     if held:
         outcomes["cancelled"] += held
         errors[kinds[-1]] = errors.get(kinds[-1], 0) + held
-    names = (*(pool.name for pool in scenario.pools), CORES)
+    names = [place.name for place in pools_of(scenario, cores=True)]
+    ended_s = float(world.now)
     return StreamedRun(
         scenario=scenario.name,
         digest=scenario.digest,
@@ -72,11 +81,17 @@ def streamed_run_of(plan: Plan, kinds: list[str], form: Form, stopped: str | Non
         errors=errors,
         latency=Histogram(np.array(form.sim.buckets, dtype=np.int64)),
         pools={
-            name: PoolTotals(int(pool.size), float(pool.busy_s), float(pool.waited_s), int(pool.deepest))
+            name: PoolTotals(
+                int(pool.size), float(pool.busy_s), float(pool.waited_s), int(pool.deepest), _present_s(pool, ended_s)
+            )
             for name, pool in zip(names, form.pools(), strict=True)
         },
         most_in_flight=int(world.most_in_flight),
         timers=int(world.fired),
-        ended_s=float(world.now),
+        ended_s=ended_s,
         stopped=stopped,
     )
+
+
+def _present_s(pool: Pool, ended_s: float) -> float | None:
+    return float(pool.present_s + pool.size * (ended_s - pool.since_s)) if pool.since_s > 0 else None

@@ -6,7 +6,7 @@ import math
 
 from harness.simulate.primitives import push
 from harness.simulate.queues import join, leave, wake
-from harness.simulate.records import DEADLINE, EXPIRED, POOL, SWEEP, Job, Pool, Sim, World
+from harness.simulate.records import BLOCK, DEADLINE, EXPIRED, OPEN, POOL, SWEEP, Job, Pool, Sim, World
 
 _RANK_SHIFT = 56
 
@@ -49,6 +49,8 @@ def queue_up(sim: Sim, world: World, index: int, pool: Pool, job: Job) -> None:
     order it would have had if every waiter had set its own.
     """
     join(sim, pool, job)
+    if world.policies and pool.overflow == BLOCK and pool.waiting == pool.queue + 1:
+        world.blocked += 1
     if pool.wait_timeout_s < math.inf:
         job.wait_order = next_order(world, DEADLINE)
         if not pool.armed:
@@ -56,12 +58,32 @@ def queue_up(sim: Sim, world: World, index: int, pool: Pool, job: Job) -> None:
             push(sim, world, job.requested_s + pool.wait_timeout_s, job.wait_order, POOL - index)
 
 
+def leave_pool(sim: Sim, world: World, pool: Pool, job: Job) -> None:
+    """Leave a pool's queue; where it blocks, that may end with this waiter."""
+    leave(sim, pool, job)
+    if world.policies and pool.overflow == BLOCK and pool.waiting == pool.queue:
+        ease(world)
+
+
+def ease(world: World) -> None:
+    """One of the pools that hold the load back does so no more."""
+    world.blocked -= 1
+    if world.blocked == 0:
+        come_back(world)
+
+
+def come_back(world: World) -> None:
+    """An open load that is held back looks again whether it may go on, last of this instant."""
+    if world.law == OPEN and world.held and not world.stopping:
+        world.due_s = world.now
+
+
 def expire_waiter(sim: Sim, world: World, index: int, order: int) -> None:
     """The timer of a pool's queue fired: give up the waiter it was set for, if it still waits; set the next one."""
     pool = sim.pools[index]
     if pool.head >= 0 and sim.jobs[pool.head].wait_order == order:
         late = sim.jobs[pool.head]
-        leave(sim, pool, late)
+        leave_pool(sim, world, pool, late)
         wake(sim, world, late, EXPIRED)
     if pool.head < 0:
         pool.armed = 0

@@ -1,31 +1,44 @@
-"""Random scenarios for property tests: pools, queues, timeouts, retries, bursts with many ties, constant times."""
+"""Random scenarios for property tests: pools, queues, timeouts, retries, bursts with many ties, constant times.
+
+Half of them declare policies, several at a time, with figures that make them bite in a run of a few seconds.
+"""
 
 from __future__ import annotations
 
 from array import array
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 from hypothesis import strategies as st
 
 from harness.scenario.model import (
+    AdaptiveQueue,
+    Autoscaling,
     BurstLoad,
+    Cache,
+    CircuitBreaker,
     ClosedLoad,
     ClosedRampLoad,
+    ConnectionPool,
     Constant,
     Distribution,
+    DynamicPool,
     Empirical,
     Exponential,
     Gamma,
     Load,
     Lognormal,
+    MemoryAdmission,
     Phase,
     PhasedLoad,
     Pool,
     RampLoad,
+    RateLimit,
     RateLoad,
     RateStep,
+    Replicas,
     Retry,
+    RetryBudget,
     Scenario,
     Spacing,
     SpikesLoad,
@@ -36,6 +49,8 @@ from harness.scenario.model import (
     WorkflowType,
     length_s,
 )
+
+T = TypeVar("T")
 
 POOLS = ("agents", "tools")
 
@@ -196,6 +211,123 @@ retries = st.one_of(
 )
 
 
+intervals = st.sampled_from([0.05, 0.1, 0.25, 0.5])
+delays = st.sampled_from([0.0, 0.0, 0.1, 0.25, 0.3])
+caches = st.builds(Cache, st.sampled_from([0.2, 0.7, 1.0]), durations)
+limits = st.builds(
+    RateLimit,
+    name=st.just("calls"),
+    rate_per_s=st.sampled_from([3.0, 8.0, 40.0]),
+    burst=st.sampled_from([1, 2, 5]),
+    on_limit=st.sampled_from(["refuse", "wait"]),
+)
+lines = st.builds(
+    ConnectionPool, name=st.just("lines"), size=st.integers(1, 4), wait_timeout_s=timeouts
+)
+breakers = st.builds(
+    CircuitBreaker,
+    failure_rate=st.sampled_from([0.2, 0.5, 1.0]),
+    window=st.integers(1, 6),
+    open_s=st.sampled_from([0.1, 0.25, 1.0]),
+    probes=st.integers(1, 3),
+)
+budgets = st.builds(RetryBudget, st.sampled_from([0.0, 0.1, 0.3]), st.sampled_from([1.0, 2.5, 10.0]))
+
+@st.composite
+def adaptive_queues(draw: st.DrawFn, queue: int | None) -> AdaptiveQueue:
+    """A capacity that goes up and down from `queue`."""
+    low = draw(st.integers(0, 3)) if queue is None else max(0, queue - draw(st.integers(0, 3)))
+    high = max(1, (low if queue is None else queue) + draw(st.integers(0, 20)))
+    return AdaptiveQueue(draw(st.sampled_from([0.1, 0.5, 1.0])), low, high, draw(intervals))
+
+
+@st.composite
+def scalings(draw: st.DrawFn, size: int) -> Autoscaling:
+    """Scaling by steps around `size` agents, on any of its metrics."""
+    metric, up, down = draw(
+        st.sampled_from([("utilization", 0.6, 0.3), ("queue_depth", 2.0, 1.0), ("queue_wait", 0.2, 0.05)])
+    )
+    return Autoscaling(
+        metric=metric,  # type: ignore[arg-type]  # one of its names
+        up_above=up,
+        down_below=down,
+        min=max(1, size - draw(st.integers(0, 3))),
+        max=size + draw(st.integers(0, 10)),
+        step=draw(st.integers(1, 4)),
+        every_s=draw(intervals),
+        start_delay_s=draw(delays),
+        cooldown_s=draw(delays),
+    )
+
+
+@st.composite
+def dynamics(draw: st.DrawFn, size: int) -> DynamicPool:
+    """Target tracking around `size` agents."""
+    return DynamicPool(
+        min=max(1, size - draw(st.integers(0, 3))),
+        max=size + draw(st.integers(0, 10)),
+        target_utilization=draw(st.sampled_from([0.3, 0.7, 1.0])),
+        every_s=draw(intervals),
+        start_delay_s=draw(delays),
+        down_after_s=draw(delays),
+    )
+
+
+@st.composite
+def managed(draw: st.DrawFn, plain: Pool) -> Pool:
+    """A pool with policies of its own."""
+    # few agents, or their policies have nothing to do
+    size = min(plain.size, draw(st.integers(1, 5)))
+    queue = plain.queue
+    overflow = draw(st.sampled_from(["reject", "drop_oldest", "block"]))
+    if overflow != "reject":
+        queue = draw(st.integers(1, 5))
+    plain = replace(plain, size=size, queue=queue, overflow=overflow)
+    kind = draw(st.sampled_from(["none", "replicas", "dynamic", "scaling"]))
+    if kind == "replicas":
+        rule = draw(st.sampled_from(["round_robin", "least_loaded", "two_choices"]))
+        return replace(plain, replicas=Replicas(draw(st.integers(1, 4)), rule))
+    if kind == "dynamic":
+        plain = replace(plain, dynamic=draw(dynamics(size)))
+    if kind == "scaling":
+        plain = replace(plain, scaling=draw(scalings(size)))
+    if draw(st.booleans()):
+        plain = replace(plain, adaptive_queue=draw(adaptive_queues(plain.queue)))
+    return plain
+
+
+def _or_none(chosen: st.SearchStrategy[T]) -> st.SearchStrategy[T | None]:
+    return st.one_of(st.none(), chosen)
+
+
+@st.composite
+def with_policies(draw: st.DrawFn, plain: Scenario) -> Scenario:
+    """The scenario with several policies."""
+    found = replace(plain, pools=tuple(draw(managed(pool)) if draw(st.booleans()) else pool for pool in plain.pools))
+    limit, line = draw(_or_none(limits)), draw(_or_none(lines))
+    caching = draw(st.booleans())
+
+    def equipped(step: Step) -> Step:
+        return replace(
+            step,
+            cache=draw(_or_none(caches)) if caching else None,
+            connections="lines" if line is not None and (step.name == "first" or draw(st.booleans())) else None,
+            rate_limit="calls" if limit is not None and (step.name == "first" or draw(st.booleans())) else None,
+            hold_b=draw(st.sampled_from([0, 1000, 2500])),
+        )
+
+    types = tuple(replace(kind, steps=tuple(equipped(step) for step in kind.steps)) for kind in found.types)
+    return replace(
+        found,
+        types=types,
+        retry=replace(found.retry, budget=draw(_or_none(budgets))),
+        breaker=draw(_or_none(breakers)),
+        rate_limits=() if limit is None else (limit,),
+        connections=() if line is None else (line,),
+        memory=draw(_or_none(st.builds(MemoryAdmission, st.sampled_from([2000, 3000, 10_000])))),
+    )
+
+
 @st.composite
 def scenarios(draw: st.DrawFn, most: int = 500) -> Scenario:
     """A whole scenario with up to `most` workflows in flight; every pool is used by some step of the mix."""
@@ -205,7 +337,7 @@ def scenarios(draw: st.DrawFn, most: int = 500) -> Scenario:
     if isinstance(load, TraceLoad) and draw(st.booleans()):
         kinds = draw(st.lists(st.integers(0, len(types) - 1), min_size=len(load.due) // 8, max_size=len(load.due) // 8))
         load = replace(load, kinds=array("H", kinds).tobytes(), type_names=tuple(kind.name for kind in types))
-    return Scenario(
+    plain = Scenario(
         name="random",
         load=load,
         types=types,
@@ -216,3 +348,4 @@ def scenarios(draw: st.DrawFn, most: int = 500) -> Scenario:
         run_timeout_s=draw(st.sampled_from([5.0, 1e5])),
         cores=draw(st.integers(1, 4)),
     )
+    return draw(with_policies(plain)) if draw(st.booleans()) else plain

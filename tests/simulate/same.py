@@ -23,7 +23,7 @@ def differences(one: Run, other: Run) -> list[str]:
     found = []
     for field in dataclasses.fields(Run):
         mine, theirs = getattr(one, field.name), getattr(other, field.name)
-        if field.name in {"workflows", "attempts"}:
+        if field.name in {"workflows", "attempts", "pool_changes"}:
             found += [f"{field.name}.{text}" for text in column_differences(mine, theirs)]
         elif field.name in {"resources", "gauges"}:
             if (len(mine.t_s), mine.values, mine.modelled) != (len(theirs.t_s), theirs.values, theirs.modelled):
