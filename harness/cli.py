@@ -14,6 +14,7 @@ from click.core import ParameterSource
 import harness
 from harness.cli_adopt import doctor, init
 from harness.cli_calibrate import calibrate
+from harness.cli_capacity import capacity
 from harness.cli_compare import compare, continuous, history
 from harness.cli_github import github
 from harness.cli_long import checkpoints, ways_of_driving
@@ -267,6 +268,7 @@ main.add_command(history)
 main.add_command(fake_llm)
 main.add_command(calibrate)
 main.add_command(sweep)
+main.add_command(capacity)
 main.add_command(github)
 
 

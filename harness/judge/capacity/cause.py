@@ -16,12 +16,12 @@ from harness.units import format_share
 DEFAULT_POOL = "agents"
 
 
-def cause_of(usable: Sequence[Trial], knee: Knee | None, refused_from: tuple[float, float] | None) -> Cause:
-    """The cause of a knee; where there is none, why."""
+def cause_of(
+    usable: Sequence[Trial], knee: Knee | None, refused_from: tuple[float, float] | None, bends: bool
+) -> Cause:
+    """The cause of a knee; where there is none, why. `bends`: the curve grows ever more slowly, but still grows."""
     if knee is None:
-        if refused_from is not None:
-            return Cause("refusal", "", "work is turned away before anything slows down")
-        return Cause("none", "", "throughput grew as far as it was tried")
+        return _without_knee(refused_from, bends)
     beyond = [one for one in usable if (one.in_flight.value or 0.0) >= 1.05 * knee.in_flight] or list(usable[-1:])
     last = beyond[-1]
     shown = sorted(last.busy, key=lambda one: -one.share)
@@ -36,6 +36,14 @@ def cause_of(usable: Sequence[Trial], knee: Knee | None, refused_from: tuple[flo
     if any(one.kind == POOL for one in shown):
         return Cause("unknown", "", f"no resource that is shown is all in use: {_listed(shown)}")
     return Cause("unknown", "", f"this target does not show what its hard limit is{seen}")
+
+
+def _without_knee(refused_from: tuple[float, float] | None, bends: bool) -> Cause:
+    if bends:
+        return Cause("contention", "", "each more in flight slows the others down, but none costs more than it adds")
+    if refused_from is not None:
+        return Cause("refusal", "", "work is turned away before anything slows down")
+    return Cause("none", "", "throughput grew as far as it was tried")
 
 
 def resource(name: str, kind: str) -> str:

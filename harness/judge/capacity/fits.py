@@ -102,7 +102,7 @@ def fit(curve: Curve, model: ModelName) -> Fit:
     made = _made(curve, model, at, parameters(curve, model, at), rss)
     reach = float(curve.in_flight[-1])
     # an optimum beyond all that was tried is an extrapolation, a limit that nobody reached is none
-    if at > (1.5 * reach if model == "usl" else 0.999 * reach):
+    if at > (1.2 * reach if model == "usl" else 0.999 * reach):
         return replace(made, knee=None) if model == "usl" else made
     low, high = _interval(curve, model, at, rss)
     return replace(made, low=low, high=high)

@@ -15,8 +15,11 @@ FEWEST = 5
 """Levels below which no curve is fitted."""
 _AROUND = (0.6, 0.8, 0.92, 1.1, 1.3, 1.6)
 _ROUNDS = 2
+_STILL_GROWS = 1.02
 _ALIKE = 0.04
 """A level that differs by less from one that was tried would say nothing new."""
+KNOWN_TO = 0.01
+"""No knee is claimed to be known better than to 1 %: how a run begins and ends moves a throughput by as much."""
 SATURATED = 0.95
 """A resource that is busy for such a share of the time is all in use."""
 
@@ -25,6 +28,7 @@ def refine(search: Search) -> None:
     """Try levels on both sides of the knee, twice; where only refusals end it, find out where. Raises `EndedError`."""
     if not search.axis.steady:
         return
+    _reach(search)
     for _ in range(_ROUNDS):
         usable = search.usable()
         found = chosen_fit(usable)
@@ -34,6 +38,17 @@ def refine(search: Search) -> None:
             search.at(level)
     if (best := chosen_fit(search.usable())) is None or best.knee is None:
         search.refusal(search.effort.resolution)
+
+
+def _reach(search: Search) -> None:
+    """Go on doubling while the curve has its top beyond all that was tried, and throughput still grows."""
+    while (found := chosen_fit(search.usable())) is not None and found.model == "usl" and found.knee is None:
+        last, before = search.usable()[-1], search.usable()[-2]
+        grew = (last.throughput.value or 0.0) > _STILL_GROWS * (before.throughput.value or 0.0)
+        above = any(one.level > last.level for one in search.ordered())
+        if above or last.level >= search.last or not grew:
+            return
+        search.at(2 * last.level)
 
 
 def _levels(search: Search, at: float) -> list[float]:
@@ -121,9 +136,11 @@ def load_at(found: Fit, in_flight: float, search: Search, usable: Sequence[Trial
 
 
 def _widest(found: Fit, left_out: tuple[float, float] | None) -> tuple[float | None, float | None]:
+    at = found.knee or 0.0
     lows = [one for one in (found.low, left_out[0] if left_out else None) if one is not None]
     highs = [one for one in (found.high, left_out[1] if left_out else None) if one is not None]
-    return min(lows, default=None), max(highs, default=None)
+    low = min((*lows, at * (1 - KNOWN_TO))) if lows else None
+    return low, max((*highs, at * (1 + KNOWN_TO))) if highs else None
 
 
 def _without_one(usable: Sequence[Trial]) -> list[Curve]:

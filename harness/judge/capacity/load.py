@@ -93,7 +93,8 @@ def steady_trial(scenario: Scenario, level: float, length: Length) -> Scenario:
         held = dataclasses.replace(load, in_flight=int(level), workflows=count, duration_s=None)
     else:
         held = ClosedLoad(int(level), workflows=count)
-    longer = count / _declared_count(load)
+    # fewer at a time take longer for as many
+    longer = count / _declared_count(load) * max(1.0, axis_of(scenario).declared / level)
     return _with(scenario, held, longer, warm_up_workflows=min(warm_up, count - 1), warm_up_s=0.0)
 
 

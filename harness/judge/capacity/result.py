@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.judge.capacity.cause import cause_of
-from harness.judge.capacity.knee import FEWEST, all_fits, knee_of, refine
+from harness.judge.capacity.knee import FEWEST, all_fits, chosen_fit, knee_of, refine
 from harness.judge.capacity.record import Capacity, Held, Knee
 from harness.judge.capacity.search import STOPPED, EndedError, Search
 from harness.judge.capacity.trial import searched_lines
@@ -33,7 +33,8 @@ def result_of(search: Search, reason: str | None) -> Capacity:
     """What the trials made so far amount to; `reason` is why the search ended early."""
     usable, trials = search.usable(), search.ordered()
     knee, held, refused = knee_of(search), held_of(search), search.refused_from()
-    cause = cause_of(usable, knee, refused)
+    fitted = chosen_fit(usable)
+    cause = cause_of(usable, knee, refused, fitted is not None and fitted.model == "usl")
     invalid = next((one.invalid for one in trials if one.invalid), None)
     if reason is not None and reason.startswith("invalid: "):
         invalid = invalid or reason.removeprefix("invalid: ")

@@ -1,7 +1,8 @@
 """The steady part of one replication: throughput, mean number in flight, latency, and how busy each resource was.
 
-It begins with the first workflow that counts and ends when the last one comes. What is done at its very beginning is
-not counted, what is done at its end is: workflows that go in step are counted once per step.
+It begins with the first workflow that counts and ends when the last one comes. A workflow that is only partly within
+counts for that part of itself. Counting whole ones would be wrong by up to one per place in flight: where workflows of
+equal length go nearly in step, which of them fall just inside is no matter of chance.
 """
 
 from __future__ import annotations
@@ -64,22 +65,23 @@ def steady_part(scenario: Scenario, run: Run) -> Steady:
     if not span_s > 0:
         return Steady(math.nan, math.nan, 0, refused, latency_s, ())
     finished_s = np.where(np.isnan(rows.finished_s), run.ended_s, rows.finished_s)
-    done = (rows.outcome == Outcome.SUCCEEDED) & (finished_s > begin_s) & (finished_s <= end_s)
-    held_s = overlap_s(rows.due_s, finished_s, begin_s, end_s)
+    inside_s = inside(rows.due_s, finished_s, begin_s, end_s)
+    done = rows.outcome == Outcome.SUCCEEDED
+    latencies_s = (finished_s - rows.due_s)[done]
+    parts = np.divide(inside_s[done], latencies_s, out=np.zeros(len(latencies_s)), where=latencies_s > 0)
     return Steady(
-        throughput=int(done.sum()) / span_s,
-        in_flight=held_s / span_s,
-        done=int(done.sum()),
+        throughput=float(parts.sum()) / span_s,
+        in_flight=float(inside_s.sum()) / span_s,
+        done=round(float(parts.sum())),
         refused=refused,
         latency_s=latency_s,
         busy=(*_pools(scenario, run, begin_s, end_s), *_cpu(run)),
     )
 
 
-def overlap_s(from_s: Floats, until_s: Floats, begin_s: float, end_s: float) -> float:
-    """How long all the stretches from `from_s` to `until_s` last together within [begin_s, end_s]."""
-    inside = np.minimum(until_s, end_s) - np.maximum(from_s, begin_s)
-    return float(np.maximum(inside, 0.0).sum())
+def inside(from_s: Floats, until_s: Floats, begin_s: float, end_s: float) -> Floats:
+    """How long each stretch from `from_s` to `until_s` lasts within [begin_s, end_s]."""
+    return np.asarray(np.maximum(np.minimum(until_s, end_s) - np.maximum(from_s, begin_s), 0.0))
 
 
 def _pools(scenario: Scenario, run: Run, begin_s: float, end_s: float) -> list[Busy]:
@@ -111,7 +113,7 @@ def _cores(scenario: Scenario, run: Run, begin_s: float, end_s: float) -> list[B
 
 
 def _share(from_s: Floats, until_s: Floats, begin_s: float, end_s: float, size: int) -> float:
-    return overlap_s(from_s, until_s, begin_s, end_s) / ((end_s - begin_s) * size)
+    return float(inside(from_s, until_s, begin_s, end_s).sum()) / ((end_s - begin_s) * size)
 
 
 def _cpu(run: Run) -> list[Busy]:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from harness.judge.capacity.cause import resource
 from harness.judge.capacity.load import Axis
-from harness.judge.capacity.record import Cause, Held, Knee
-from harness.units import format_rate
+from harness.judge.capacity.record import Cause, Held, Knee, Trial
+from harness.units import format_duration, format_rate
 
 _UNITS = {
     "in flight": " in flight",
@@ -41,6 +41,8 @@ def _knee(axis: Axis, knee: Knee | None, cause: Cause, last: float) -> Iterator[
             return
         if cause.kind == "none":
             yield f"no knee: throughput grew with the load up to {level_text(axis, last)}"
+        elif cause.kind == "contention":
+            yield f"no knee: throughput grew ever more slowly up to {level_text(axis, last)} ({cause.because})"
         return
     where = knee_text(knee)
     if axis.name == "rate per second":
@@ -97,3 +99,12 @@ def _interval(low: float | None, high: float | None) -> str:
     if low is None and high is None:
         return ""
     return f" [{'open' if low is None else _count(low)}, {'open' if high is None else _count(high)}]"
+
+
+def trial_text(axis: Axis, trial: Trial) -> str:
+    """One trial on a line, as it ends: `64 in flight: 181 /s, p95 716 ms, held`."""
+    rate, latency = trial.throughput.value, trial.latency_p95.value
+    said = [] if rate is None else [format_rate(rate)]
+    said += [] if latency is None else [f"p95 {format_duration(latency)}"]
+    said += [one for one in (trial.why_not if axis.steady else None, trial.verdict, trial.invalid) if one]
+    return f"{level_text(axis, trial.level)}: {', '.join(said)}"

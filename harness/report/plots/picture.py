@@ -1,4 +1,4 @@
-"""From an Altair chart to a file: PNG and SVG by vl-convert (no browser, no network), or a page of HTML that stands alone.
+"""From an Altair chart to a file: PNG and SVG by vl-convert (no browser, no network), or HTML that stands alone.
 
 Altair and vl-convert come with the extra `plot` and are imported only here, when a picture is asked for.
 """
