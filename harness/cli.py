@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 import harness
 from harness.cli_adopt import doctor, init
+from harness.cli_advise import advise
 from harness.cli_calibrate import calibrate
 from harness.cli_capacity import capacity
 from harness.cli_compare import compare, continuous, history
@@ -268,6 +269,7 @@ main.add_command(history)
 main.add_command(fake_llm)
 main.add_command(calibrate)
 main.add_command(sweep)
+main.add_command(advise)
 main.add_command(capacity)
 main.add_command(github)
 

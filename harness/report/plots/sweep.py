@@ -80,7 +80,9 @@ def _lines(
     x = alt.X(f"x:{kind}", title=_title(across), sort=None)
     encoding: dict[str, Any] = {"x": x}
     if others:
-        encoding["color"] = alt.Color("line:N", sort=order, scale=alt.Scale(scheme="tableau10"))
+        encoding["color"] = alt.Color(
+            "line:N", sort=order, scale=alt.Scale(scheme="tableau10"), legend=alt.Legend(symbolOpacity=1)
+        )
     base = alt.Chart(alt.Data(values=list(points)))
     band = base.mark_area(opacity=0.15).encode(**encoding, y=alt.Y("low:Q", title=metric), y2=alt.Y2("high:Q"))
     drawn = base.mark_line(point=True).encode(**encoding, y=alt.Y("value:Q", title=metric))

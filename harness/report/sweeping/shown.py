@@ -64,9 +64,11 @@ def _headline(document: Document) -> str:
     varied = " and ".join(f"{len(axis['values'])} of {visible(axis['path'], 60)}" for axis in document["axes"])
     ended = f"; {document['stopped']} after {done} of {planned}" if document["stopped"] else ""
     amiss = f"; {failed} failed" if failed else ""
+    seeds = len(document["seeds"])
+    runs = f"{seeds} replication{'s' * (seeds > 1)}, {planned} runs"
     return (
         f"{visible(document['scenario'], 80)} on {visible(document['target'], 80)}, {document['clock']} clock: "
-        f"{varied}, {len(document['seeds'])} replication{'s' * (len(document['seeds']) > 1)}, {planned} runs{amiss}{ended}"
+        f"{varied}, {runs}{amiss}{ended}"
     )
 
 
