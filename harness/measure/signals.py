@@ -22,6 +22,7 @@ from harness.measure.record import Floats, Run
 from harness.measure.rest import SLOT_GAUGES, Rest
 from harness.measure.retries import Retries, retries_of
 from harness.measure.sampled import growth_points
+from harness.measure.sizes import sizes_of
 from harness.measure.stalls import Stall
 from harness.measure.summary import Estimate
 from harness.scenario.model import Scenario
@@ -271,10 +272,16 @@ def _unreleased(attempts: AgentAttempts) -> float:
 
 def _over_limit(run: Run, attempts: AgentAttempts, sampled: _Samples) -> float | None:
     if len(attempts):
-        sizes = np.array(run.pool_sizes)[attempts.columns.pool]
-        return float(max(0, (attempts.columns.busy - sizes).max()))
+        return float(max(_beyond_size(run, attempts, pool) for pool in range(attempts.pools)))
     seen = [over for one in sampled if one is not None and (over := one.over_limit()) is not None]
     return max(seen, default=None)
+
+
+def _beyond_size(run: Run, attempts: AgentAttempts, pool: int) -> int:
+    """By how many the busy agents of a pool exceeded what it had right then, at most."""
+    sizes, mine = sizes_of(run, pool), attempts.granted & (attempts.columns.pool == pool)
+    over = attempts.columns.busy[mine] - sizes.largest_at(sizes.size, attempts.left_s[mine])
+    return int(over.max(initial=0))
 
 
 def _oldest_s(run: Run, attempts: AgentAttempts) -> float | None:
