@@ -107,7 +107,8 @@ def _doubts(search: Search, knee: Knee | None, reason: str | None) -> Iterator[s
     for one in trials:
         if one.invalid:
             yield f"{level_text(search.axis, one.level)} is left out: {one.invalid}"
-    for text in dict.fromkeys(text for one in trials for text in one.unseen):
+    judged = [set(one.unseen) for one in trials if one.verdict is not None]
+    for text in sorted(set.intersection(*judged)) if judged else ():
         yield f"not seen, and so not searched for: {text}"
     if search.axis.steady and len(search.usable()) < FEWEST:
         yield f"{len(search.usable())} levels in a steady state; {FEWEST} are needed to fit a curve"

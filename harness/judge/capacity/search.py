@@ -26,6 +26,7 @@ STOPPED = ("interrupted", "terminated")
 _GROWS = 1.25
 """A doubled load that brings less than a quarter more has passed the knee."""
 _FLAT_ENOUGH = 2
+_MOSTLY = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,8 @@ class Search:
         level = self.rounded(self.first)
         while True:
             trial = self.at(level)
-            if trial.invalid or level >= self.last or (self._baseline_done() and self._knee_passed()):
+            over = trial.invalid or level >= self.last or self._drowned()
+            if over or (self._baseline_done() and self._knee_passed()):
                 return
             level = self.rounded(max(level * 2, level + 1 if self.axis.whole else 0))
 
@@ -200,6 +202,10 @@ class Search:
             return True
         # it never held: where it was declared, it has to
         return all(one.verdict == "broken" for one in judged) and judged[-1].level >= self.axis.declared
+
+    def _drowned(self) -> bool:
+        """Most of the work has been turned away twice: what still breaks then breaks for another reason than load."""
+        return sum(one.refused > _MOSTLY for one in self.ordered()) >= _FLAT_ENOUGH and self.held_between() is None
 
     def _knee_passed(self) -> bool:
         if not self.axis.steady or any(one.why_not for one in self.ordered()):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 
 from harness.judge.capacity.cause import resource
 from harness.judge.capacity.load import Axis
@@ -98,7 +99,14 @@ def _count(value: float) -> str:
 def _interval(low: float | None, high: float | None) -> str:
     if low is None and high is None:
         return ""
-    return f" [{'open' if low is None else _count(low)}, {'open' if high is None else _count(high)}]"
+    below = "open" if low is None else _outwards(low, math.floor)
+    above = "open" if high is None else _outwards(high, math.ceil)
+    return f" [{below}, {above}]"
+
+
+def _outwards(bound: float, to: Callable[[float], int]) -> str:
+    """Rounded so that the interval never becomes narrower than it is."""
+    return f"{to(bound * 10) / 10:.1f}" if bound < 10 else f"{to(bound)}"
 
 
 def trial_text(axis: Axis, trial: Trial) -> str:

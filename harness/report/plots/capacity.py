@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 from harness.report.capacity_document import Document
@@ -26,15 +27,15 @@ def capacity_chart(document: Document) -> Any:
     x = _x(document)
     panels = [_throughput(alt, document, x), _latency(alt, document, x)]
     sentences = list(document["sentences"]) or ["nothing was found"]
-    title = alt.TitleParams(_short(sentences[0]), subtitle=[_short(one) for one in (*sentences[1:], _about(document))])
+    below = [line for one in sentences[1:] for line in _wrapped(one)]
+    title = alt.TitleParams(_wrapped(sentences[0], 84), subtitle=[*below, _about(document)])
     return light(
         alt.vconcat(*panels, spacing=18).properties(title=title).resolve_scale(x="shared", color="independent")
     )
 
 
-def _short(sentence: str, longest: int = 118) -> str:
-    said = sentence[:1].upper() + sentence[1:]
-    return said if len(said) <= longest else said[: longest - 1] + "…"
+def _wrapped(sentence: str, longest: int = 104) -> list[str]:
+    return textwrap.wrap(sentence[:1].upper() + sentence[1:], longest, max_lines=3, placeholder=" …")
 
 
 def _about(document: Document) -> str:
@@ -43,7 +44,10 @@ def _about(document: Document) -> str:
 
 def _x(document: Document) -> dict[str, Any]:
     """Field, title and scale of the axis that both panels share."""
-    levels = [one["level"] for one in document["trials"]] or [1.0]
+    carried = [one for one in document["trials"] if one["not_fitted"] is None] or document["trials"]
+    levels = [one["level"] for one in carried] or [1.0]
+    if document["held"]["broken_at"] is not None:
+        levels.append(document["held"]["broken_at"])
     knee = document["knee"]
     far = knee is not None and max(levels) > _LOGARITHMIC_FROM * knee["load"]["value"]
     scale: dict[str, Any] = {"type": "log", "base": 2} if far else {"domain": [0, 1.05 * max(levels)]}
@@ -74,7 +78,7 @@ def _point(one: dict[str, Any]) -> dict[str, Any]:
 def _curves(alt: Any, document: Document, rows: list[dict[str, Any]], across: Any, y: Any) -> list[Any]:
     """Both curves that bend, the chosen one drawn through, the other dashed."""
     chosen = document["knee"]["model"] if document["knee"] else None
-    most = 1.15 * max((row["high"] for row in rows), default=1.0)
+    most = 1.5 * max((row["high"] for row in rows), default=1.0)
     values = [
         {"load": load, "throughput": rate, "curve": _label(one, chosen)}
         for one in document["fits"]
@@ -85,9 +89,13 @@ def _curves(alt: Any, document: Document, rows: list[dict[str, Any]], across: An
     if not values:
         return []
     labels = [_label(one, chosen) for one in document["fits"] if one["model"] != "linear"]
-    colour = alt.Color("curve:N", scale=alt.Scale(domain=labels, range=[BLUE, ORANGE]), legend=alt.Legend(title=None))
+    colour = alt.Color(
+        "curve:N", scale=alt.Scale(domain=labels, range=[BLUE, ORANGE]), legend=alt.Legend(title=None, labelLimit=0)
+    )
     dash = alt.StrokeDash(
-        "curve:N", scale=alt.Scale(domain=labels, range=[[1, 0] if "chosen" in one else [5, 4] for one in labels])
+        "curve:N",
+        scale=alt.Scale(domain=labels, range=[[1, 0] if "chosen" in one else [5, 4] for one in labels]),
+        legend=None,
     )
     lines = alt.Chart(alt.Data(values=values)).mark_line(strokeWidth=2.2, clip=True)
     return [lines.encode(x=across, y=y, color=colour, strokeDash=dash)]
@@ -118,17 +126,19 @@ def _knee(alt: Any, document: Document, across: Any) -> list[Any]:
         band = {"load": at["low"] or at["value"], "end": at["high"] or at["value"]}
         shaded = alt.Chart(alt.Data(values=[band])).mark_rect(color=RED, opacity=0.16)
         layers.append(shaded.encode(x=across, x2="end:Q"))
-        layers += _marked(alt, across, at["value"], RED, f"knee {at['value']:.4g}", up=10)
+        layers += _marked(alt, across, at["value"], RED, (f"knee {at['value']:.4g}", "left"), up=10)
     if held["status"] == "found":
-        layers += _marked(alt, across, held["level"], GREEN, f"baseline holds to {held['level']:.4g}", up=28)
+        # the limit may stand at the right edge: its label stands to its left
+        layers += _marked(alt, across, held["level"], GREEN, (f"baseline holds to {held['level']:.4g}", "right"), up=28)
     return layers
 
 
-def _marked(alt: Any, across: Any, at: float, colour: str, label: str, *, up: int) -> list[Any]:
-    source = alt.Chart(alt.Data(values=[{"load": at, "label": label}]))
+def _marked(alt: Any, across: Any, at: float, colour: str, label: tuple[str, str], *, up: int) -> list[Any]:
+    source = alt.Chart(alt.Data(values=[{"load": at, "label": label[0]}]))
+    offset = 5 if label[1] == "left" else -5
     return [
         source.mark_rule(color=colour, strokeWidth=1.6).encode(x=across),
-        source.mark_text(color=colour, align="left", dx=5, fontSize=11).encode(
+        source.mark_text(color=colour, align=label[1], dx=offset, fontSize=11).encode(
             x=across, y=alt.value(_HIGH - up), text="label:N"
         ),
     ]
@@ -143,7 +153,7 @@ def _latency(alt: Any, document: Document, x: dict[str, Any]) -> Any:
         if one[f"latency_{name}_s"]["value"] is not None and one["not_fitted"] is None
     ] or [{"load": 1.0, "seconds": 0.0, "percentile": "p50"}]
     y = alt.Y("seconds:Q", title="latency (s)", scale=alt.Scale(domainMin=0))
-    colour = alt.Color("percentile:N", scale=alt.Scale(domain=["p50", "p95"], range=[GREY, BLUE]))
+    colour = alt.Color("percentile:N", scale=alt.Scale(domain=["p50", "p95"], range=[GREY, INK]))
     lines = alt.Chart(alt.Data(values=rows)).mark_line(point=alt.OverlayMarkDef(size=30), strokeWidth=2)
     layers = [lines.encode(x=across, y=y, color=colour), *_limits(alt, document, rows, y)]
     knee = document["knee"]

@@ -1,0 +1,1 @@
+"""How well `harness capacity` finds limits that were planted: `python -m benchmarks.capacity` prints the table."""
