@@ -90,7 +90,8 @@ def catalog_of(document: dict[str, Any], source: str) -> Catalog:
     """The scenarios that `document` declares by itself, without the built-in ones; files it names are not looked for
     anywhere but in the working folder. Raises `DeclarationError`, which `source` names, with every mistake."""
     _refuse(source, schema_mistakes("scenario", document))
-    return _build(document, source, Path(), own=tuple(document.get("scenario", {})))
+    whole = {"workflow": {}, "scenario": {}, **document}
+    return _build(whole, source, Path(), own=tuple(whole["scenario"]))
 
 
 def find_scenario(catalog: Catalog, name: str) -> Scenario:

@@ -8,7 +8,6 @@ until simulating the load that was measured gives the service times that were me
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -47,7 +46,16 @@ def calibrate(sources: Sequence[Measured], simulate: Simulate) -> Model:
     if limit.found_by == "none" and len(ordered) > 1:
         limit = limit_of_several(ordered, made, simulate)
     model = made(limit)
-    return dataclasses.replace(model, doubts=tuple(_doubts(base, model)))
+    return dataclasses.replace(model, doubts=tuple(_doubts(base, model)), spread=_spread(base))
+
+
+def _spread(base: Measured) -> dict[str, tuple[float, float]]:
+    """Half the intervals of what was measured: a model is no surer than the sample that it was fitted to."""
+    return {
+        name: (1 - seen.low / seen.value, seen.high / seen.value - 1)
+        for name, seen in base.figures.items()
+        if seen.value and seen.low is not None and seen.high is not None
+    }
 
 
 def simulated(scenario: Scenario, simulate: Simulate) -> Iterator[Run]:
@@ -124,20 +132,32 @@ def _doubts(base: Measured, model: Model) -> Iterator[str]:
             yield f"{one.name}: {one.service.count} workflows say little of a 95th percentile; {_FEW} or more say more"
         if one.outcomes["rejected"] and limit.found_by == "none":
             yield f"{one.name}: {one.outcomes['rejected']} were rejected, by a rule that the runs do not show: none is"
-    if base.times.in_process and not base.builtin and not math.isfinite(base.times.cpu_per_workflow_s):
+    if not base.builtin:
+        yield from _cpu_doubts(base)
+        yield from _limit_doubts(base, model)
+
+
+def _cpu_doubts(base: Measured) -> Iterator[str]:
+    if cpu_of(base):
+        return
+    if base.times.in_process:
         yield "CPU time per workflow is not known of a virtual clock, so that contention for the loop is left out"
-    if not base.times.in_process and not cpu_of(base):
+    else:
         yield (
             "the target is another process, whose CPU time is not seen (a gauge cpu_s would show it): contention for "
             "it is not in the model"
         )
-    if model.limit.size is not None and not base.builtin and not by_steps(base):
-        divided = [kind.name for kind in model.scenario.types if len(kind.steps) > 1]
-        if divided:
-            yield (
-                f"{', '.join(divided)}: as many steps as were declared, taken to be alike and each to hold an agent; "
-                "the target does not tell of them"
-            )
+
+
+def _limit_doubts(base: Measured, model: Model) -> Iterator[str]:
+    if model.limit.size is None:
+        return
+    divided = [kind.name for kind in model.scenario.types if len(kind.steps) > 1]
+    if divided and not by_steps(base):
+        yield (
+            f"{', '.join(divided)}: as many steps as were declared, taken to be alike and each to hold an agent; "
+            "the target does not tell of them"
+        )
     full = [pool.name for pool in base.pools if (pool.max_utilization or 0.0) >= _FULL and (pool.max_depth or 0) > 0]
-    if full and not base.builtin:
+    if full:
         yield f"{', '.join(full)} was full in the run itself: service times were worked out from beneath a queue"

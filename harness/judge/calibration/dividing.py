@@ -35,6 +35,7 @@ def one_of_equals(whole: Distribution, k: int) -> Distribution:
     one = stats.lognorm.ppf(at, max(sigma, 1e-6), scale=mean_s * math.exp(-(sigma**2) / 2))
     tail = at > 1 - (1 - _BODY) / k
     one[tail] = np.maximum(one[tail], np.interp(1 - k * (1 - at[tail]), at, sums) - (k - 1) * mean_s)
-    one *= float(sums.mean()) / (k * float(one.mean()))
     even = np.interp(np.linspace(0, 1, QUANTILES), at, np.maximum.accumulate(one))
+    # the mean is that of the lines between quantiles, as they will be drawn from
+    even *= float(sums.mean()) / (k * float((even[1:] + even[:-1]).mean() / 2))
     return Empirical(tuple(rounded(float(value)) for value in even))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from harness.errors import DeclarationError, Mistake
@@ -32,8 +33,18 @@ def predict(model: Model, source: Measured, simulate: Simulate, tolerance: float
     scenario = scenario_of_load(model.scenario, source.scenario)
     replications = min(len(source.seeds), _MOST_REPLICATIONS)
     told = estimates_of(scenario, GROUPS, replications, simulate)
-    figures = tuple(_figure(name, source.figures[name], told[name], tolerance) for name in NAMES)
+    widened = {name: _widened(told[name], *model.spread.get(name, (0.0, 0.0))) for name in NAMES}
+    figures = tuple(_figure(name, source.figures[name], widened[name], tolerance) for name in NAMES)
     return Prediction(source, figures, source.times.in_flight > _SLACK * model.limit.seen_up_to)
+
+
+def _widened(told: Estimate, below: float, above: float) -> Estimate:
+    """`told`, whose interval is the luck of the run that is predicted, with that of the run it was fitted to."""
+    if told.value is None or told.low is None or told.high is None:
+        return told
+    low = told.value - math.hypot(told.value - told.low, below * told.value)
+    high = told.value + math.hypot(told.high - told.value, above * told.value)
+    return Estimate(told.value, max(0.0, low), high)
 
 
 def overall(predictions: Sequence[Prediction]) -> Verdict:

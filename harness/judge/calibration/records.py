@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from harness.measure.record import Run
@@ -109,6 +109,8 @@ class Model:
     limit: Limit
     cpu_per_workflow_s: float | None
     doubts: tuple[str, ...]
+    spread: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """How far below and above each figure of the run that it was fitted to the truth may lie, as shares."""
 
 
 @dataclass(frozen=True, slots=True)
