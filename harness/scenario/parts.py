@@ -64,10 +64,10 @@ class Pool:
     """A bounded pool of agents with a first-in-first-out wait queue.
 
     `size` agents; at most `queue` waiters (None: unbounded); a request that finds every agent busy and the queue full
-    meets `overflow`: `reject` turns it away, `drop_oldest` turns away the first waiter in its stead, `block` lets it
-    wait outside the queue for a place and holds an open load back for as long as anyone waits so (backpressure to the
-    source). A waiter that is not served within `wait_timeout_s` gives up. At most one of `dynamic` and `scaling` may be
-    given; `replicas` excludes both and `adaptive_queue`.
+    meets `overflow`: `reject` turns it away (`queue_full:NAME`), `drop_oldest` turns away the first waiter in its stead
+    (`queue_dropped:NAME`), `block` lets it wait outside the queue for a place and holds an open load back for as long
+    as anyone waits so (backpressure to the source). A waiter that is not served within `wait_timeout_s` gives up. At
+    most one of `dynamic` and `scaling` may be given; `replicas` excludes both and `adaptive_queue`.
     """
 
     name: str

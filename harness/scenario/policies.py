@@ -98,7 +98,7 @@ class CircuitBreaker:
     ended). Open, it refuses at the request, without an agent, for `open_s`; the attempt is rejected, its kind
     `breaker_open:STEP`. Then up to `probes` attempts at a time are let through: the first to fail opens it anew,
     `probes` successes close it with an empty window (M. Nygard, "Release It!", 2007; resilience4j's count-based
-    window). `window` is at most 60.
+    window). What began before its last change of state says nothing to it any more. `window` is at most 60.
     """
 
     failure_rate: float
@@ -113,9 +113,9 @@ class RateLimit:
 
     An attempt takes one token when it has its agent and connection and its wait begins. Without one, `refuse` ends it
     as failed, its kind `rate_limited:NAME` (a 429); `wait` lets it wait, holding what it has, for its own token, which
-    is lost if the attempt ends before it came. At time t, with T the time at which the bucket would be full again: there
-    is a token if max(T, t) - t <= (burst - 1) / rate, else it comes at T - (burst - 1) / rate; taken or waited for, it
-    makes T = max(T, t) + 1 / rate.
+    is lost if the attempt ends before it came. At time t, with T the time at which the bucket would be full again:
+    there is a token if max(T, t) - t <= (burst - 1) / rate, else it comes at T - (burst - 1) / rate; taken or waited
+    for, it makes T = max(T, t) + 1 / rate.
     """
 
     name: str
@@ -151,8 +151,9 @@ class Cache:
 class MemoryAdmission:
     """A workflow is admitted once the memory that it declares is free: the largest `hold` of its type's steps.
 
-    It has that much reserved from admission, which comes after its start, to its end. Workflows wait for admission first in, first out, however
-    little they ask; one that asks for more than `limit_b` is rejected (`memory_limit`), at once.
+    It has that much reserved from admission, which comes after its start, to its end. Workflows wait for admission
+    first in, first out, however little they ask; one that asks for more than `limit_b` is rejected (`memory_limit`), at
+    once.
     """
 
     limit_b: int
