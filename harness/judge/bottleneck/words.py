@@ -12,11 +12,11 @@ from harness.units import format_rate, format_share, format_size
 MOSTLY = 0.5
 _AWAITED = {
     "source": "being held back by the load's own cap",
-    "memory": "being admitted",
-    "agents": "an agent",
-    "connections": "a connection",
-    "rate_limit": "a token",
-    "cores": "a core",
+    "memory": "waiting to be admitted",
+    "agents": "waiting for an agent",
+    "connections": "waiting for a connection",
+    "rate_limit": "waiting for a token",
+    "cores": "waiting for a core",
 }
 
 
@@ -128,10 +128,8 @@ def _cost(charge: Charged) -> str:
         shares = p95 if charge.of_p95 >= charge.of_mean else f"{p95} and {shares}"
     awaited = _AWAITED[use.kind]
     outer = list(dict.fromkeys(_AWAITED[kind] for kind in charge.via if kind in ("agents", "memory", "connections")))
-    waiting = "" if use.kind == "source" else "waiting for "
-    if outer:
-        return f"{shares} is {waiting}{awaited}, or for {' or '.join(outer)} held up by those who do"
-    return f"{shares} is {waiting}{awaited}"
+    behind = f", or {' or '.join(outer)} behind those who do" if outer else ""
+    return f"{shares} is {awaited}{behind}"
 
 
 def _turned(charge: Charged, cause: Cause) -> str:
