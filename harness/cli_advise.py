@@ -81,6 +81,7 @@ def advise(
     sys.exit(_STOPPED.get(advice.stopped or "", ExitCode.NOT_ENOUGH if advice.best is None else ExitCode.HELD))
 
 
+# long: a command that is stopped before anything was tried ends here
 def _advice(scenario: Scenario, clock: Any, seed: int, replications: int, quiet: bool) -> Advice:
     from contextlib import nullcontext  # noqa: PLC0415 - every command imports only what it needs
 

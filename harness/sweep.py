@@ -6,8 +6,9 @@ is a row too, with its reason.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -61,7 +62,7 @@ class Grid:
     @property
     def count(self) -> int:
         """Rows."""
-        return len(self.cells) * len(self.seeds)
+        return math.prod(len(axis.values) for axis in self.axes) * len(self.seeds)
 
     @property
     def cells(self) -> tuple[Settings, ...]:
@@ -89,25 +90,16 @@ def grid(
             catalog_of(varied(document, scenario.name, settings), source)
         except DeclarationError as error:
             mistakes |= dict.fromkeys(error.mistakes)
-    rows = len(seeds) * _product(axes)
-    if rows > MOST_ROWS:
+    of = Grid(scenario, tuple(axes), tuple(seeds), target, clock, options)
+    if (rows := of.count) > MOST_ROWS:
         mistakes[Mistake("--set and --replications", f"{rows} runs", f"at most {MOST_ROWS} in all")] = None
     if mistakes:
         raise DeclarationError(source, mistakes)
-    return Grid(scenario, tuple(axes), tuple(seeds), target, clock, options)
-
-
-def _product(axes: Sequence[Axis]) -> int:
-    count = 1
-    for axis in axes:
-        count *= len(axis.values)
-    return count
+    return of
 
 
 def document_of(scenario: Scenario) -> dict[str, Any]:
     """The declaration of `scenario`, which needs no file: a trace's times are written out."""
-    from dataclasses import replace  # noqa: PLC0415 - only a trace needs it
-
     if isinstance(scenario.load, TraceLoad):
         scenario = replace(scenario, load=replace(scenario.load, file=None))
     return declaration_of(scenario)

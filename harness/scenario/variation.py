@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -22,6 +23,9 @@ from harness.schema import one_of
 
 MOST_CELLS = 100_000
 """More cells than this are refused, with their number."""
+
+MOST_CHECKED = 40
+"""Values of an axis that are tried in a declaration before anything is run."""
 
 Value = int | float | bool | str
 Settings = tuple[tuple[str, Value], ...]
@@ -78,12 +82,24 @@ def cells_of(axes: Sequence[Axis]) -> Iterator[Settings]:
 
 
 def checks_of(axes: Sequence[Axis]) -> Iterator[Settings]:
-    """Cells in which every value occurs once at least, the others being first: as many as there are values."""
+    """Cells in which every value occurs once at least, the others being first: as many as there are values.
+
+    Of an axis with very many, its ends, its least and its largest: what may stand somewhere is nearly always a range.
+    """
     first = [axis.values[0] for axis in axes]
     for k, axis in enumerate(axes):
-        for value in axis.values if k == 0 else axis.values[1:]:
+        tried = _telling(axis.values)
+        for value in tried if k == 0 else tried[1:]:
             chosen = [*first[:k], value, *first[k + 1 :]]
             yield tuple((of.path, one) for of, one in zip(axes, chosen, strict=True))
+
+
+def _telling(values: Sequence[Value]) -> list[Value]:
+    if len(values) <= MOST_CHECKED:
+        return list(values)
+    numbers = sorted(value for value in values if not isinstance(value, str))
+    half = MOST_CHECKED // 2
+    return list(dict.fromkeys([*values[:half], *numbers[:1], *numbers[-1:], *values[-half:]]))
 
 
 # --------------------------------------------------------------------------- one setting
@@ -104,9 +120,9 @@ def _axis(text: str, mistakes: list[Mistake]) -> Axis | None:
     values: list[Value] = []
     for part in parts:
         values += _values(where, part, unit, mistakes)
-    twice = {value for value in values if values.count(value) > 1} if len(values) < MOST_CELLS else set()
+    twice = [value for value, count in Counter(values).items() if count > 1]
     if twice:
-        mistakes.append(Mistake(where, f"{', '.join(map(str, sorted(twice, key=str)))} twice", "each value once"))
+        mistakes.append(Mistake(where, f"{', '.join(map(str, twice))} twice", "each value once"))
     return Axis(path, tuple(values)) if len(mistakes) == before else None
 
 

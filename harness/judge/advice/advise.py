@@ -102,7 +102,7 @@ def advise(
     run: RunOnce,
     search_seeds: Sequence[int],
     seeds: Sequence[int],
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Callable[[int], None] | None = None,
 ) -> Advice:
     """Try what applies to `scenario`; `run` makes one replication of a variation, with a seed.
 
@@ -147,7 +147,7 @@ class _Search:
     search_seeds: tuple[int, ...]
     seeds: tuple[int, ...]
     now: Measured
-    progress: Callable[[int], None]
+    progress: Callable[[int], None] | None
     tried: list[Tried] = field(default_factory=list)
     variations: int = 1
     _searched: dict[tuple[str, int], Measured] = field(default_factory=dict)
@@ -164,7 +164,8 @@ class _Search:
     def _measured(self, scenario: Scenario, seeds: Sequence[int]) -> Measured:
         measured = measured_of(scenario, self.goal, replications(scenario, seeds, self.run))
         self.variations += 1
-        self.progress(self.variations)
+        if self.progress is not None:
+            self.progress(self.variations)
         return measured
 
     def turn(self, dial: Dial) -> None:
@@ -238,7 +239,7 @@ def compared(goal: Goal, candidate: Candidate, now: Measured, then: Measured) ->
         effect = paired(now.known, then.known)
         does = _does(goal, effect, sum(now.known) / len(now.known))
     newly_broken = tuple(one for one in then.broken if one not in now.broken)
-    if newly_broken and does == "helps":
+    if newly_broken:
         does = "harms"  # what breaks a line that held is no help, whatever it does for the goal
     attempts = None
     if None not in now.attempts and None not in then.attempts:

@@ -18,7 +18,6 @@ from harness.scenario.model import (
     DynamicPool,
     Pool,
     Replicas,
-    Retry,
     RetryBudget,
     Scenario,
     Step,
@@ -74,8 +73,7 @@ def dials(scenario: Scenario) -> tuple[list[Dial], list[Untried]]:
             untried.append(Untried(f"another size of pool {pool.name}", "its size follows its policy"))
             continue
         found.append(Dial(f"pool {pool.name}", pool.size, _sized(scenario, pool)))
-    for one in scenario.connections:
-        found.append(Dial(f"connections {one.name}", one.size, _connected(scenario, one.name, one.size)))
+    found += [Dial(f"connections {c.name}", c.size, _connected(scenario, c.name, c.size)) for c in scenario.connections]
     if any(mean_s(step.burn) > 0 for kind in scenario.types for step in kind.steps):
         found.append(Dial("cores", scenario.cores, _with_cores(scenario)))
     else:
@@ -202,7 +200,8 @@ def _of_retry(scenario: Scenario) -> _Either:
         yield Candidate("3 attempts at each step instead of 1", replace(scenario, retry=replace(retry, max_attempts=3)))
         yield Untried("a retry budget", "nothing is tried again")
         return
-    yield Candidate(f"1 attempt at each step instead of {retry.max_attempts}", replace(scenario, retry=Retry()))
+    once = replace(retry, max_attempts=1, budget=None)
+    yield Candidate(f"1 attempt at each step instead of {retry.max_attempts}", replace(scenario, retry=once))
     if retry.budget is None:
         budget = replace(retry, budget=RetryBudget(share=0.1))
         yield Candidate("a retry budget of 10 % of first attempts", replace(scenario, retry=budget))

@@ -40,7 +40,9 @@ def advice_markdown(document: Document) -> str:
 def _headline(document: Document) -> Iterator[str]:
     name, best = visible(document["scenario"], 80), document["best"]
     if best is None:
-        yield f"{name}: nothing that was tried helps ({document['variations']} variations were run)."
+        assumed = any(one["does"] == "helps" for one in document["tried"])
+        beside = " but what rests on an assumption" if assumed else ""
+        yield f"{name}: nothing that was tried helps{beside} ({document['variations']} variations were run)."
     else:
         tried = document["tried"][best]
         yield f"{name}: {visible(tried['what'])}: {_label(document)} {_effect(document, tried)}{_but(tried)}."
