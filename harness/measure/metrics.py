@@ -37,6 +37,7 @@ from harness.measure.throughput import throughput_metrics
 from harness.measure.timeline import in_flight
 from harness.measure.uses_all import uses_of
 from harness.measure.warm_up import counted_part, warm_up_metrics
+from harness.scenario.in_force import policies_in_force
 from harness.scenario.model import Scenario
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "summarise",
 ]
 
+BUILT_IN = "builtin"
 ERRORS = (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.CANCELLED)
 
 
@@ -91,6 +93,7 @@ def summarise(scenario: Scenario, runs: Sequence[Run]) -> MultiAgentLoadMetrics:
     )
     # the signals and what a target measured say themselves what could not be seen of them
     doubts, signals = all_doubts(runs, metrics, observable), signal_metrics(scenario, whole, attempts)
+    doubts = (*policy_doubts(scenario, whole), *doubts)
     warm_up = warm_up_metrics(scenario, whole)
     if warm_up is not None:
         doubts = (f"{warm_up.text} ({warm_up.offered} workflows) are warm-up and kept out of the figures", *doubts)
@@ -173,6 +176,14 @@ def _replication(run: Run, ordered: Floats, machine: Machine) -> ReplicationMetr
 
 def _quantile(ordered: Floats, q: float) -> float | None:
     return float(ordered[nearest_rank(len(ordered), q) - 1]) if len(ordered) else None
+
+
+def policy_doubts(scenario: Scenario, runs: Sequence[Run]) -> tuple[str, ...]:
+    """Policies that were declared and had no part in `runs`: they are the built-in orchestrator's, nobody else's."""
+    policies = policies_in_force(scenario)
+    if not policies or all(run.target == BUILT_IN for run in runs):
+        return ()
+    return (f"policies ({', '.join(policies)}): they are those of the built-in target, this one has its own",)
 
 
 def all_doubts(runs: Sequence[Run], metrics: MultiAgentLoadMetrics, observable: bool) -> tuple[str, ...]:

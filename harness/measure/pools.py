@@ -17,7 +17,7 @@ from harness.measure.gauges import PoolSamples, pool_samples, sampling_doubt
 from harness.measure.latency import NOT_ON_TARGET
 from harness.measure.places import place_metrics
 from harness.measure.record import Flags, Floats, Ints, Outcome, Run
-from harness.measure.sizes import Sizes, busy_over_time, sizes_of
+from harness.measure.sizes import Sizes, beyond_size, busy_over_time, sizes_of
 from harness.measure.summary import Estimate, PoolMetrics
 from harness.measure.timeline import ascending, seconds_at_or_above
 from harness.scenario.model import Scenario
@@ -117,7 +117,7 @@ def _of_run(run: Run, attempts: AgentAttempts, pool: int) -> _Pool:
     capacity = sizes.unit_seconds(length)
     largest, saturated_s = _fullness(seen, sizes, length)
     granted, queued = seen.granted, ~seen.rejected | (wait > 0)
-    size_then = sizes.largest_at(sizes.size, seen.left_s[granted])
+    beyond = beyond_size(sizes, seen.busy[granted], seen.left_s[granted], seen.ended_s[granted])
     queue_then = sizes.largest_at(sizes.queue, seen.requested_s[queued])
     return _Pool(
         max_utilization=largest,
@@ -127,7 +127,7 @@ def _of_run(run: Run, attempts: AgentAttempts, pool: int) -> _Pool:
         avg_depth=float(wait.sum()) / length if length > 0 else None,
         max_wait_s=float(wait.max(initial=0.0)),
         drops=float(seen.rejected.sum()),
-        overcommit=float((seen.busy[granted] > size_then).sum()),
+        overcommit=float((beyond > 0).sum()),
         overflow=float((seen.depth[queued] > queue_then).sum()),
         exhausted_at=_exhausted_at(seen, sizes),
         agent_seconds=capacity,

@@ -22,7 +22,7 @@ from harness.measure.record import Floats, Run
 from harness.measure.rest import SLOT_GAUGES, Rest
 from harness.measure.retries import Retries, retries_of
 from harness.measure.sampled import growth_points
-from harness.measure.sizes import sizes_of
+from harness.measure.sizes import beyond_size, sizes_of
 from harness.measure.stalls import Stall
 from harness.measure.summary import Estimate
 from harness.scenario.model import Scenario
@@ -279,9 +279,9 @@ def _over_limit(run: Run, attempts: AgentAttempts, sampled: _Samples) -> float |
 
 def _beyond_size(run: Run, attempts: AgentAttempts, pool: int) -> int:
     """By how many the busy agents of a pool exceeded what it had right then, at most."""
-    sizes, mine = sizes_of(run, pool), attempts.granted & (attempts.columns.pool == pool)
-    over = attempts.columns.busy[mine] - sizes.largest_at(sizes.size, attempts.left_s[mine])
-    return int(over.max(initial=0))
+    mine = attempts.granted & (attempts.columns.pool == pool)
+    busy, granted_s, released_s = attempts.columns.busy[mine], attempts.left_s[mine], attempts.ended_s[mine]
+    return int(beyond_size(sizes_of(run, pool), busy, granted_s, released_s).max(initial=0))
 
 
 def _oldest_s(run: Run, attempts: AgentAttempts) -> float | None:

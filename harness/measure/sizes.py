@@ -53,6 +53,18 @@ def sizes_of(run: Run, pool: int) -> Sizes:
     )
 
 
+def beyond_size(sizes: Sizes, busy: Ints, granted_s: Floats, released_s: Floats) -> Ints:
+    """By how many the busy agents exceeded the size right after each grant, shape (m,); negative: room was left.
+
+    `busy` is what the rows say of it. Of a pool that changes, it is counted from the times instead: on a clock that
+    does not jump a row is written a little later than its grant, when the pool may have another size already.
+    """
+    if not sizes.constant:
+        came = np.searchsorted(np.sort(granted_s), granted_s, side="right")
+        busy = came - np.searchsorted(np.sort(released_s), granted_s, side="right")
+    return np.asarray(busy - sizes.largest_at(sizes.size, granted_s))
+
+
 @dataclass(frozen=True, slots=True)
 class BusyOverTime:
     """Between the instants at which anything changed: how long (shape (k,)), how many were busy, of how many."""

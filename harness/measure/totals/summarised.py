@@ -16,7 +16,7 @@ import numpy as np
 from harness.measure import estimates
 from harness.measure.histogram import Histogram
 from harness.measure.latency import NONE_CARRIED_OUT
-from harness.measure.metrics import ERRORS, all_doubts, summarise
+from harness.measure.metrics import ERRORS, all_doubts, policy_doubts, summarise
 from harness.measure.record import Floats, Ints, Outcome, Run, no_attempts, no_workflows
 from harness.measure.summary import (
     Estimate,
@@ -68,6 +68,7 @@ def summarise_totals(scenario: Scenario, runs: Sequence[Totals]) -> MultiAgentLo
         little=None,
     )
     doubts, measured = all_doubts(shells, metrics, False), figures_of([run.measured for run in runs])
+    doubts = (*policy_doubts(scenario, shells), *doubts)
     return dataclasses.replace(metrics, warm_up=None, doubts=(*doubts, *_said(scenario, runs)), measured=measured)
 
 
