@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from harness.errors import ExitCode
-from harness.judge.calibration.predicting import overall
+from harness.judge.calibration.predicting import overall, shared_machine
 from harness.judge.calibration.records import Fit, Measured, Model, PredictedFigure, Prediction
 from harness.measure.summary import Estimate
 from harness.report.build import public_target
@@ -75,13 +75,18 @@ def calibration_document(
             for one in model.failures
         ],
         "predictions": [_prediction(one, "source") for one in own] + [_prediction(one, "check") for one in checks],
-        "doubts": [text(doubt) for doubt in model.doubts],
+        "doubts": [text(doubt) for doubt in (*model.doubts, *_of_machines(sources, checks))],
         "scenario": text(model.scenario.name),
         "scenario_digest": model.scenario.digest,
         "declaration": declaration_of(model.scenario),
     }
     refuse("calibration", schema_mistakes("calibration", document))
     return document
+
+
+def _of_machines(sources: Sequence[Measured], checks: Sequence[Prediction]) -> list[str]:
+    base = min(sources, key=lambda one: one.times.in_flight)
+    return [doubt for one in checks if (doubt := shared_machine(base, one.source)) is not None]
 
 
 def _source(one: Measured) -> dict[str, Any]:

@@ -54,6 +54,7 @@ def _measured(path: Path, index: int | None, report: Report, declared: Catalog |
         pools=tuple(_pools(document["pools"])),
         figures={name: _estimate(document, *place) for name, place in _FIGURES.items()},
         builtin=report.target == BUILT_IN,
+        late_s=document["driver"].get("lag_p50_s"),
     )
 
 

@@ -16,6 +16,9 @@ GROUPS = 20
 _MOST_REPLICATIONS = 10
 JUDGED = ("latency_p50", "latency_p95", "throughput")
 _SLACK = 1.02
+_LATE_S = 0.003
+_LATER = 3.0
+"""Lag, in seconds and beside that of the calibrated run, that an idle machine does not show."""
 
 
 def predict(model: Model, source: Measured, simulate: Simulate, tolerance: float) -> Prediction:
@@ -45,6 +48,22 @@ def _widened(told: Estimate, below: float, above: float) -> Estimate:
     low = told.value - math.hypot(told.value - told.low, below * told.value)
     high = told.value + math.hypot(told.high - told.value, above * told.value)
     return Estimate(told.value, max(0.0, low), high)
+
+
+def shared_machine(base: Measured, other: Measured) -> str | None:
+    """Why what was measured of `other` may be the machine's doing: a generator that does next to nothing was late.
+
+    Only where the target is another process: one on the generator's own loop makes it late by itself.
+    """
+    if other.times.in_process or base.late_s is None or other.late_s is None:
+        return None
+    if other.late_s < max(_LATE_S, _LATER * base.late_s):
+        return None
+    return (
+        f"{other.name}: half of the workflows were started {1000 * other.late_s:.1f} ms late or more, "
+        f"{1000 * base.late_s:.1f} ms in {base.name}: other processes took the machine's cores, which no model of the "
+        "target has"
+    )
 
 
 def overall(predictions: Sequence[Prediction]) -> Verdict:

@@ -45,6 +45,8 @@ class Measured:
     pools: tuple[PoolSeen, ...]
     figures: Mapping[str, Estimate]
     builtin: bool
+    late_s: float | None = None
+    """Median lag of the generator, from due to started; None where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
