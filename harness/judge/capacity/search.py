@@ -7,6 +7,7 @@ every workflow has the same luck at every load.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
@@ -27,6 +28,8 @@ _GROWS = 1.25
 """A doubled load that brings less than a quarter more has passed the knee."""
 _FLAT_ENOUGH = 2
 _MOSTLY = 0.5
+_AGAIN = 2
+_MOST_IN_FLIGHT = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +118,7 @@ class Search:
         done: list[Run] = []
         try:
             for one in self.run(scenario, seeds):
-                done.append(one)
-                if one.stopped in STOPPED:
-                    raise EndedError(one.stopped)
+                done.append(self._again_if_invalid(scenario, one))
                 self._may_go_on()
         except HarnessError as error:
             if not self.trials:
@@ -125,6 +126,17 @@ class Search:
             raise EndedError(f"invalid: {error}") from error
         if len(done) < len(seeds):
             raise EndedError(self.watch.asked() or "interrupted")
+        return done
+
+    def _again_if_invalid(self, scenario: Scenario, done: Run) -> Run:
+        """A run that cannot be believed is made again, a bounded number of times: one hiccup is not a limit."""
+        for _ in range(_AGAIN):
+            if done.stopped in STOPPED:
+                raise EndedError(str(done.stopped))
+            if done.invalid is None:
+                return done
+            self._may_go_on()
+            done = next(iter(self.run(scenario, range(done.seed, done.seed + 1))))
         return done
 
     def _may_go_on(self) -> None:
@@ -145,8 +157,8 @@ class Search:
         """Twice the load, again and again, until it has broken what it can break."""
         level = self.rounded(self.first)
         while True:
-            trial = self.at(level)
-            over = trial.invalid or level >= self.last or self._drowned()
+            self.at(level)
+            over = level >= self.last or self._drowned() or self._beyond_belief()
             if over or (self._baseline_done() and self._knee_passed()):
                 return
             level = self.rounded(max(level * 2, level + 1 if self.axis.whole else 0))
@@ -203,6 +215,10 @@ class Search:
         # it never held: where it was declared, it has to
         return all(one.verdict == "broken" for one in judged) and judged[-1].level >= self.axis.declared
 
+    def _beyond_belief(self) -> bool:
+        """The two highest loads could not be measured: whatever limits that is not the target."""
+        return [bool(one.invalid) for one in self.ordered()][-_FLAT_ENOUGH:] == [True] * _FLAT_ENOUGH
+
     def _drowned(self) -> bool:
         """Most of the work has been turned away twice: what still breaks then breaks for another reason than load."""
         return sum(one.refused > _MOSTLY for one in self.ordered()) >= _FLAT_ENOUGH and self.held_between() is None
@@ -210,7 +226,7 @@ class Search:
     def _knee_passed(self) -> bool:
         if not self.axis.steady or any(one.why_not for one in self.ordered()):
             return True
-        rates = [one.throughput.value or 0.0 for one in self.ordered()]
+        rates = [one.throughput.value or 0.0 for one in self.usable()]
         flat = [later < _GROWS * before for before, later in itertools.pairwise(rates)]
         return sum(flat[-_FLAT_ENOUGH:]) == _FLAT_ENOUGH
 
@@ -247,11 +263,11 @@ def search_of(
     mistakes = []
     if axis.whole:
         mistakes = [
-            Mistake(option, f"{value:g}", "a whole number of at least 1")
+            Mistake(option, f"{value:g}", f"a whole number from 1 to {_MOST_IN_FLIGHT}")
             for option, value in (("--from", low), ("--to", high))
-            if value != int(value) or value < 1
+            if not math.isfinite(value) or value != int(value) or not 1 <= value <= _MOST_IN_FLIGHT
         ]
-    if not mistakes and not 0 < low < high:
+    if not mistakes and not 0 < low < high < math.inf:
         mistakes = [Mistake("--from and --to", f"{low:g} and {high:g}", "a load above 0 and one above it")]
     if mistakes:
         raise DeclarationError("options", mistakes)

@@ -2,7 +2,8 @@
 
 It begins with the first workflow that counts and ends when the last one comes. A workflow that is only partly within
 counts for that part of itself. Counting whole ones would be wrong by up to one per place in flight: where workflows of
-equal length go nearly in step, which of them fall just inside is no matter of chance.
+equal length go nearly in step, which of them fall just inside is no matter of chance. Under an open load whole ones
+are counted: beyond the knee its backlog grows, and who still waits at the end has had nothing done.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from harness.measure.agents import agent_attempts, agent_pools, core_attempts
 from harness.measure.gauges import pool_samples
 from harness.measure.record import CORES, Floats, Outcome, Run
 from harness.measure.warm_up import counted
-from harness.scenario.model import Scenario
+from harness.scenario.model import Scenario, is_open
 
 EVENT_LOOP, MACHINE = "the event loop's thread", "the machine's CPU"
 POOL, CPU = "pool", "cpu"
@@ -67,8 +68,11 @@ def steady_part(scenario: Scenario, run: Run) -> Steady:
     finished_s = np.where(np.isnan(rows.finished_s), run.ended_s, rows.finished_s)
     inside_s = inside(rows.due_s, finished_s, begin_s, end_s)
     done = rows.outcome == Outcome.SUCCEEDED
-    latencies_s = (finished_s - rows.due_s)[done]
-    parts = np.divide(inside_s[done], latencies_s, out=np.zeros(len(latencies_s)), where=latencies_s > 0)
+    if is_open(scenario.load):
+        parts = ((finished_s > begin_s) & (finished_s <= end_s))[done].astype(np.float64)
+    else:
+        latencies_s = (finished_s - rows.due_s)[done]
+        parts = np.divide(inside_s[done], latencies_s, out=np.zeros(len(latencies_s)), where=latencies_s > 0)
     return Steady(
         throughput=float(parts.sum()) / span_s,
         in_flight=float(inside_s.sum()) / span_s,
