@@ -56,12 +56,14 @@ def assess(
     take_stop_signals: bool = False,
     crew: Crew | None = None,
     keep: Soak | None = None,
+    take_run: Callable[[Run | Totals], None] | None = None,
     **clock_options: Any,
 ) -> Report:
     """Run `scenario` once per seed and report on all replications together.
 
     `clock_options` are `patch_time`, `job_grace_s`, `loop` and `precise`, as `harness.run` takes them. With `crew`,
     several workers drive each replication; with `keep`, no rows are kept, and the totals so far are handed on.
+    `take_run` is handed each replication as it ends, for whoever wants its rows.
 
     Raises what `harness.run` raises, where that happens before the first replication has ended. Whatever stops the
     others, what was measured is reported, as invalid.
@@ -77,7 +79,9 @@ def assess(
     }
     try:
         for done in _replications(scenario, seeds, crew, keep, how | clock_options):
-            runs.append(done)  # noqa: PERF402 - one by one: those before an error are kept
+            runs.append(done)
+            if take_run is not None:
+                take_run(done)
     except HarnessError as error:
         if not runs:
             raise

@@ -17,6 +17,7 @@ from harness.cli_advise import advise
 from harness.cli_calibrate import calibrate
 from harness.cli_capacity import capacity
 from harness.cli_compare import compare, continuous, history
+from harness.cli_exports import exports, of_reports, of_runs, schema
 from harness.cli_github import github
 from harness.cli_long import checkpoints, ways_of_driving
 from harness.cli_provider import fake_llm
@@ -25,6 +26,7 @@ from harness.cli_sweep import sweep
 from harness.errors import ExitCode, HarnessError
 
 if TYPE_CHECKING:
+    from harness.cli_exports import Exports
     from harness.drive.clock import ClockName
     from harness.report.model import Report
     from harness.scenario.load import Catalog
@@ -194,6 +196,7 @@ def show(scenario: str, path: Path | None) -> None:
 @click.option("--json", "form", flag_value="json", help="Print the reports as one JSON document.")
 @click.option("--markdown", "form", flag_value="markdown", help="Print a summary in GitHub-flavoured Markdown.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@of_runs
 def run(
     names: Sequence[str],
     path: Path | None,
@@ -213,6 +216,7 @@ def run(
     report_dir: str,
     form: str | None,
     quiet: bool,
+    **files: Path | None,
 ) -> None:
     """Run scenarios (all of them, or those of --file) and judge each against its baseline.
 
@@ -233,16 +237,17 @@ def run(
     under_load = chosen_target(target, by_default, catalog.target)
     as_factory(under_load)
     refuse_folder(report_dir)
+    further = exports(files, soak=soak or resume is not None)
     seeds = range(seed, seed + replications)
-    how = {"target": under_load, "clock": clock, "patch_time": patch_time, "job_grace_s": job_grace_s}
-    how |= {"loop": loop, "precise": precise}
+    how: dict[str, Any] = {"target": under_load, "clock": clock, "patch_time": patch_time, "job_grace_s": job_grace_s}
+    how |= {"loop": loop, "precise": precise, "take_run": further.take_run}
     how |= ways_of_driving(workers, scheduler, soak, checkpoint, resume, [len(scenarios), replications])
     reports: list[Report] = []
     try:
         code = _run_each(scenarios, seeds, how, folder=Path(report_dir), quiet=quiet, reports=reports)
     finally:  # what was measured is shown whatever came after
         if reports:
-            _render(reports, form)
+            _deliver(reports, form, further)
     sys.exit(code)
 
 
@@ -250,13 +255,15 @@ def run(
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
 @click.option("--json", "form", flag_value="json", help="Print the reports as one JSON document.")
 @click.option("--markdown", "form", flag_value="markdown", help="Print a summary in GitHub-flavoured Markdown.")
-def report(files: Sequence[Path], form: str | None) -> None:
+@of_reports
+def report(files: Sequence[Path], form: str | None, **further: Path | None) -> None:
     """Show reports that were written before; exits as the run that made them did."""
     from harness.assess import exit_code  # noqa: PLC0415 - every command imports only what it needs
     from harness.report.document import read_reports  # noqa: PLC0415
 
+    to_write = exports(further)
     reports = [one for path in files for one in read_reports(path)]
-    _render(reports, form)
+    _deliver(reports, form, to_write)
     sys.exit(exit_code(reports))
 
 
@@ -272,6 +279,7 @@ main.add_command(sweep)
 main.add_command(advise)
 main.add_command(capacity)
 main.add_command(github)
+main.add_command(schema)
 
 
 def _chosen(catalog: Catalog, names: Sequence[str]) -> list[Scenario]:
@@ -306,6 +314,13 @@ def _run_each(
                 write_report(done, folder)
             bars.finished(done.verdict.replace("_", " "))
     return stopped_by(signals.reason) or exit_code(reports)
+
+
+def _deliver(reports: Sequence[Report], form: str | None, further: Exports) -> None:
+    try:
+        further.write(reports)
+    finally:  # a file that cannot be written hides nothing
+        _render(reports, form)
 
 
 def _render(reports: Sequence[Report], form: str | None) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import harness
+from harness.cli_exports import JUNIT_OF_VERDICTS
 from harness.cli_settings import SettledCommand
 from harness.errors import ExitCode
 
@@ -55,6 +56,7 @@ STOPPED = {"interrupted": ExitCode.INTERRUPTED, "terminated": ExitCode.TERMINATE
 )
 @JSON
 @MARKDOWN
+@JUNIT_OF_VERDICTS
 def compare(
     base: str,
     head: str,
@@ -63,6 +65,7 @@ def compare(
     past: str | None,
     report_dir: Path | None,
     form: str | None,
+    junit: Path | None,
 ) -> None:
     """Compare what was measured before: did HEAD get worse than BASE?
 
@@ -86,6 +89,7 @@ def compare(
     from harness.bridges.waiver_file import read_waivers  # noqa: PLC0415
     from harness.judge.compare import compare as judge  # noqa: PLC0415
 
+    _refuse_junit(junit)
     waivers = read_waivers(waiver_file)
     now = datetime.now(UTC)
     noise = session_noise(past) if past else None
@@ -100,7 +104,7 @@ def compare(
         session_noise=noise,
     )
     circumstances = given_circumstances(_words(), now, allow_inconclusive)
-    sys.exit(_finish(found, circumstances, form, report_dir))
+    sys.exit(_finish(found, circumstances, form, report_dir, junit))
 
 
 @click.command(cls=SettledCommand)
@@ -145,6 +149,7 @@ def compare(
 )
 @JSON
 @MARKDOWN
+@JUNIT_OF_VERDICTS
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def continuous(
     base: str,
@@ -153,6 +158,7 @@ def continuous(
     allow_inconclusive: bool,
     report_dir: Path,
     form: str | None,
+    junit: Path | None,
     quiet: bool,
     **options: Any,
 ) -> None:
@@ -179,11 +185,12 @@ def continuous(
     request, effort = request_of(base, head, options), effort_of(options)
     waivers = read_waivers(waiver_file)
     refuse_folder(report_dir)
+    _refuse_junit(junit)
     now = datetime.now(UTC)
     with watcher(effort, quiet) as watching:
         outcome = measure(request, effort, waivers=waivers, now=now, watcher=watching, report_dir=report_dir)
     circumstances = circumstances_of(outcome, _words(), now, allow_inconclusive)
-    code = _finish(outcome.comparison, circumstances, form, report_dir)
+    code = _finish(outcome.comparison, circumstances, form, report_dir, junit)
     sys.exit(STOPPED.get(outcome.stopped or "", code))
 
 
@@ -229,7 +236,16 @@ def _words() -> list[str]:
     return list(click.get_current_context().find_root().obj or ())
 
 
-def _finish(comparison: Comparison, circumstances: Any, form: str | None, folder: Path | None) -> ExitCode:
+def _refuse_junit(path: Path | None) -> None:
+    if path is not None:
+        from harness.report.junit import refuse_junit  # noqa: PLC0415 - only where it is asked for
+
+        refuse_junit(path)
+
+
+def _finish(
+    comparison: Comparison, circumstances: Any, form: str | None, folder: Path | None, junit: Path | None
+) -> ExitCode:
     """Check, write and print the document; how the command ends."""
     from harness.report.comparison import (  # noqa: PLC0415 - every command imports only what it needs
         comparison_document,
@@ -243,6 +259,10 @@ def _finish(comparison: Comparison, circumstances: Any, form: str | None, folder
         click.echo(f"comparison: {written}", err=True)
     else:
         refuse_comparison(document, "comparison")
+    if junit is not None:
+        from harness.report.junit import suites_of_comparison, write_junit  # noqa: PLC0415
+
+        click.echo(f"junit: {write_junit(suites_of_comparison(document), junit)}", err=True)
     _render(document, form)
     return ExitCode(document["exit_code"])
 

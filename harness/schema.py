@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import Mistake
+from harness.errors import DeclarationError, Mistake
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
@@ -47,6 +47,19 @@ def schema_path(name: str) -> Path:
         if path.is_file():
             return path
     raise FileNotFoundError(f"no schema {name!r} in {here / 'schemas'} or {here.parent / 'schemas'}")
+
+
+def schema_names() -> list[str]:
+    """The names that `schema_path` knows, sorted."""
+    folder = schema_path("scenario").parent
+    return sorted(path.name.removesuffix(".schema.json") for path in folder.glob("*.schema.json"))
+
+
+def schema_text(name: str) -> str:
+    """The schema `name` as it stands in its file; raises `DeclarationError`, which lists them, for another name."""
+    if name not in (names := schema_names()):
+        raise DeclarationError("arguments", [Mistake("NAME", repr(name), one_of(names, name))])
+    return schema_path(name).read_text(encoding="utf-8")
 
 
 def load_schema(name: str) -> dict[str, Any]:

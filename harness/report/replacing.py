@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from harness.errors import DeclarationError, Mistake, ReportError
 from harness.report.document import cause
@@ -32,12 +35,23 @@ def refuse_file(path: Path, option: str, endings: tuple[str, ...]) -> None:
 
 def replace_file(path: Path, data: bytes) -> Path:
     """Write `data` to `path`, replacing what is there at once; raises `ReportError` where that fails."""
+    with replacing(path) as file:
+        file.write(data)
+    return path
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write into piece by piece, which takes the place of `path` once the block has ended well.
+
+    Raises `ReportError` where that fails; what was at `path` then stays.
+    """
     temporary = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with open(temporary, "xb") as file:
-                file.write(data)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
@@ -45,7 +59,6 @@ def replace_file(path: Path, data: bytes) -> Path:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise ReportError(f"{path}: cannot write it: {cause(error)}") from error
-    return path
 
 
 def _beside(path: Path) -> Path:

@@ -1,0 +1,114 @@
+"""The options that write files for other tools (`--junit`, `--openmetrics`, `--csv`, `--parquet`); `harness schema`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from harness.measure.record import Run
+    from harness.measure.totals.record import Totals
+    from harness.report.model import Report
+    from harness.report.rows_file import Rows
+
+Command = Callable[..., Any]
+
+
+def _file(option: str, told: str) -> Callable[[Command], Command]:
+    return click.option(option, type=click.Path(path_type=Path), metavar="FILE", help=told)
+
+
+JUNIT = _file("--junit", "Write JUnit XML there, a test case for each baseline line; what is there is replaced.")
+JUNIT_OF_VERDICTS = _file("--junit", "Write JUnit XML there, a test case for each metric; what is there is replaced.")
+OPENMETRICS = _file("--openmetrics", "Write the figures there as OpenMetrics (.prom, .om, .txt), for a monitoring.")
+CSV = _file("--csv", "Write every workflow there, a row each; what is there is replaced.")
+PARQUET = _file("--parquet", "The same as Parquet; needs the extra of that name.")
+
+
+def of_reports(command: Command) -> Command:
+    """The options of a command that has reports."""
+    return JUNIT(OPENMETRICS(command))
+
+
+def of_runs(command: Command) -> Command:
+    """The options of a command that runs: reports, and the rows behind them."""
+    return of_reports(CSV(PARQUET(command)))
+
+
+@dataclass(frozen=True, slots=True)
+class Exports:
+    """The files that were asked for, and the rows that are kept for them. What cannot be written is refused first."""
+
+    files: dict[str, Path]
+    rows: list[Rows] = field(default_factory=list)
+
+    @property
+    def take_run(self) -> Callable[[Run | Totals], None] | None:
+        """Keeps the rows of a run; None where no file of rows was asked for."""
+        return self._keep if {"csv", "parquet"} & set(self.files) else None
+
+    def _keep(self, done: Run | Totals) -> None:
+        from harness.measure.record import Run  # noqa: PLC0415 - every command imports only what it needs
+        from harness.report.rows_file import rows_of  # noqa: PLC0415
+
+        if isinstance(done, Run):
+            self.rows.append(rows_of(done))
+
+    def write(self, reports: Sequence[Report]) -> None:
+        """Write every file that was asked for, and say where."""
+        for name, path in self.files.items():
+            click.echo(f"{name}: {_write(name, path, reports, self.rows)}", err=True)
+
+
+def exports(files: dict[str, Path | None], *, soak: bool = False) -> Exports:
+    """What the options amount to; raises, before anything is run, where one of the files cannot be written."""
+    asked = {name: path for name, path in files.items() if path is not None}
+    for name, path in asked.items():
+        if name == "junit":
+            from harness.report.junit import refuse_junit  # noqa: PLC0415 - every command imports only what it needs
+
+            refuse_junit(path)
+        elif name == "openmetrics":
+            from harness.report.openmetrics import refuse_openmetrics  # noqa: PLC0415
+
+            refuse_openmetrics(path)
+        else:
+            from harness.report.rows_file import refuse_rows  # noqa: PLC0415
+
+            refuse_rows(path, f"--{name}", soak=soak)
+    return Exports(asked)
+
+
+def _write(name: str, path: Path, reports: Sequence[Report], rows: Sequence[Rows]) -> Path:
+    if name == "junit":
+        from harness.report.junit import suites_of_reports, write_junit  # noqa: PLC0415 - as above
+
+        return write_junit(suites_of_reports(reports), path)
+    if name == "openmetrics":
+        from harness.report.openmetrics import write_openmetrics  # noqa: PLC0415
+
+        return write_openmetrics(reports, path)
+    from harness.report.rows_file import write_rows  # noqa: PLC0415
+
+    return write_rows(rows, path)
+
+
+@click.command()
+@click.argument("name", metavar="NAME")
+def schema(name: str) -> None:
+    """Print the JSON schema NAME: scenario for files of scenarios, report for reports, and so on.
+
+    \b
+    harness schema scenario > scenario.schema.json     then, as the first line of a scenario file,
+                                                       #:schema ./scenario.schema.json  (editors with Taplo)
+    harness schema report > report.schema.json
+
+    An unknown name is answered with all there are.
+    """
+    from harness.schema import schema_text  # noqa: PLC0415 - every command imports only what it needs
+
+    click.echo(schema_text(name), nl=False)
