@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 _STOPPED = {"interrupted": ExitCode.INTERRUPTED, "terminated": ExitCode.TERMINATED}
 _REPLICATIONS = {"wall": 3, "hybrid": 5, "virtual": 10}
-_LEAST = {"wall": 0, "hybrid": 200, "virtual": 600}
-"""Workflows of a trial, where waiting costs nothing: few at a time say as much as many."""
+_LEAST = {"wall": 0, "hybrid": 1000, "virtual": 6000}
+"""Workflows of a level, all replications, where waiting costs nothing: few at a time say as much as many."""
 _RESOLUTION = {"wall": 0.05, "hybrid": 0.03, "virtual": 0.02}
 
 
@@ -137,7 +137,7 @@ def _effort(options: dict[str, Any]) -> Effort:
 
     clock = options["clock"]
     count = options["replications"] or _REPLICATIONS[clock]
-    length = Length(least=_LEAST[clock])
+    length = Length(least=_LEAST[clock] // count)
     return Effort(count, 4 * count, _RESOLUTION[clock], options["seed"], length)
 
 
