@@ -80,6 +80,8 @@ def main() -> None:
     harness report reports/*.json                      show reports again
     harness compare base/ head/                        did it get worse?
     harness continuous main HEAD --target flow.py:run  measure two commits against each other
+    harness sweep peak --set agents=10..80/10          a grid of variations
+    harness advise peak                                what to change, and what it costs
     harness calibrate reports/at_10.json               a model of the target, as a scenario
     harness init                                       load tests for the repository you are in
     harness fake-llm --first-token "200 ms"            a model provider to load against

@@ -18,6 +18,7 @@ from harness.drive.opening import BUILTIN
 from harness.errors import DeclarationError, HarnessError, Mistake
 from harness.execute import run
 from harness.judge.baseline import judge_baseline, overall
+from harness.judge.bottleneck.limiting import limiting
 from harness.judge.observed import agent_pools, finite
 from harness.measure.metrics import summarise
 from harness.measure.summary import Estimate, MultiAgentLoadMetrics
@@ -34,6 +35,7 @@ MOST_ROWS = MOST_CELLS
 class Row:
     """One cell with one seed. `figures` maps a metric, its unit last in its name, to its value (None: not observable).
 
+    `limited_by` names the resource that limited the run ("agent_pool agents", "none", "unknown"; None: it failed).
     `verdict` is that on the baseline; where it is `failed`, `reason` says why and there are no figures, else `reason`
     holds the broken lines in words (empty: none).
     """
@@ -45,6 +47,7 @@ class Row:
     verdict: Verdict
     reason: str = ""
     figures: Mapping[str, float | None] = field(default_factory=dict)
+    limited_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +165,9 @@ def _row(work: _Work, index: int) -> Row | None:
     verdict: Verdict = overall(lines) if lines else "no_baseline"
     said = [f"ended early: {done.stopped}"] if done.stopped else []
     said += [line.reason for line in lines if line.verdict == "broken"]
-    return Row(index, settings, seed, digest, verdict, "; ".join(said), figures_of(scenario, metrics))
+    found = limiting(scenario, metrics)
+    limited_by = f"{found.cause} {found.name}".rstrip()
+    return Row(index, settings, seed, digest, verdict, "; ".join(said), figures_of(scenario, metrics), limited_by)
 
 
 _OF_POOLS = ("utilization_mean_share", "queue_depth_max", "wait_max_s", "drops")

@@ -96,6 +96,7 @@ class Advice:
         return next((one for one in self.tried if one.does == "helps" and not one.candidate.assumption), None)
 
 
+# long: three stages and the record of all that they found
 def advise(
     scenario: Scenario,
     *,

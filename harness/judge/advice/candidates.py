@@ -161,6 +161,21 @@ def _of_size(scenario: Scenario, pool: Pool) -> _Either:
         yield Untried(f"a dynamic pool, scaling or replicas in {name}", "it has one of them already")
         return
     least, most = max(1, pool.size // 2), 2 * pool.size
+    yield from _that_change(scenario, pool, least, most)
+    if pool.size < 2 or pool.size % 2 or pool.adaptive_queue is not None:
+        yield Untried(f"two replicas of {name}", "its agents cannot be halved, or its queue adapts")
+        return
+    halved = replace(
+        pool,
+        size=pool.size // 2,
+        queue=None if pool.queue is None else pool.queue // 2,
+        replicas=Replicas(2, "least_loaded"),
+    )
+    yield _pool(scenario, halved, f"{name} as two replicas of {pool.size // 2} agents, least loaded first")
+
+
+def _that_change(scenario: Scenario, pool: Pool, least: int, most: int) -> _Either:
+    name = f"pool {pool.name}"
     starts = f"a new agent starts within {format_duration(_START_S)}"
     dynamic = DynamicPool(min=least, max=most, start_delay_s=_START_S, every_s=_START_S)
     yield _pool(scenario, replace(pool, dynamic=dynamic), f"{least} to {most} agents in {name}, by demand", starts)
@@ -175,16 +190,6 @@ def _of_size(scenario: Scenario, pool: Pool) -> _Either:
         start_delay_s=_START_S,
     )
     yield _pool(scenario, replace(pool, scaling=scaling), f"{least} to {most} agents in {name}, by utilisation", starts)
-    if pool.size < 2 or pool.size % 2 or pool.adaptive_queue is not None:
-        yield Untried(f"two replicas of {name}", "its agents cannot be halved, or its queue adapts")
-        return
-    halved = replace(
-        pool,
-        size=pool.size // 2,
-        queue=None if pool.queue is None else pool.queue // 2,
-        replicas=Replicas(2, "least_loaded"),
-    )
-    yield _pool(scenario, halved, f"{name} as two replicas of {pool.size // 2} agents, least loaded first")
 
 
 def _pool(scenario: Scenario, pool: Pool, words: str, assumption: str = "") -> Candidate:

@@ -41,6 +41,10 @@ class Cell(Protocol):
         """Why it failed, or what was broken."""
 
     @property
+    def limited_by(self) -> str | None:
+        """The resource that limited it."""
+
+    @property
     def figures(self) -> Mapping[str, float | None]:
         """By name."""
 
@@ -98,5 +102,6 @@ def _row(row: Cell) -> dict[str, Any]:
         "scenario_digest": row.digest,
         "verdict": row.verdict,
         "reason": text(row.reason),
+        "limited_by": None if row.limited_by is None else text(row.limited_by),
         "figures": {name: number(value) for name, value in row.figures.items()},
     }

@@ -75,13 +75,18 @@ def _headline(document: Document) -> str:
 def _rows(document: Document, metric: str) -> list[list[str]]:
     names = [*_SHOWN] if metric in _SHOWN else [metric, *_SHOWN]
     paths = [axis["path"] for axis in document["axes"]]
-    header = [*(visible(path, 40) for path in paths), *(_TITLES.get(name, name) for name in names), "baseline"]
+    header = [
+        *(visible(path, 40) for path in paths),
+        *(_TITLES.get(name, name) for name in names),
+        "limited by",
+        "baseline",
+    ]
     return [header, *(_line(cell, paths, names) for cell in cells_of_rows(document))]
 
 
 def _line(cell: CellOfRows, paths: Sequence[str], names: Sequence[str]) -> list[str]:
     settings = [visible(str(cell.settings[path]), 40) for path in paths]
-    return [*settings, *(_spread(name, cell.spread(name)) for name in names), _verdict(cell)]
+    return [*settings, *(_spread(name, cell.spread(name)) for name in names), _limits(cell), _verdict(cell)]
 
 
 def _spread(name: str, seen: Spread | None) -> str:
@@ -89,6 +94,11 @@ def _spread(name: str, seen: Spread | None) -> str:
         return "-"
     middle, low, high = (figure_in_words(name, value) for value in (seen.middle, seen.low, seen.high))
     return middle if low == high else f"{middle} [{low}, {high}]"
+
+
+def _limits(cell: CellOfRows) -> str:
+    found = dict.fromkeys(row["limited_by"].replace("_", " ", 1) for row in cell.measured if row["limited_by"])
+    return visible(", ".join(found), 60) or "-"
 
 
 def _verdict(cell: CellOfRows) -> str:

@@ -28,7 +28,7 @@ _UNITS: tuple[tuple[str, Callable[[object], float]], ...] = (
     ("_b", parse_size),
     ("_share", parse_share),
 )
-_ABOUT = ("seed", "scenario_digest", "verdict", "reason")
+_ABOUT = ("seed", "scenario_digest", "verdict", "reason", "limited_by")
 Document = Mapping[str, Any]
 Column = list[Any]
 
