@@ -29,6 +29,7 @@ def find_capacity(search: Search) -> Capacity:
     return result_of(search, reason)
 
 
+# long: one line for each field of the record
 def result_of(search: Search, reason: str | None) -> Capacity:
     """What the trials made so far amount to; `reason` is why the search ended early."""
     usable, trials = search.usable(), search.ordered()

@@ -16,7 +16,7 @@ import numpy as np
 
 from harness.measure.agents import agent_attempts, agent_pools, core_attempts
 from harness.measure.gauges import pool_samples
-from harness.measure.record import CORES, Floats, Outcome, Run
+from harness.measure.record import CORES, Floats, Outcome, Run, WorkflowColumns
 from harness.measure.warm_up import counted
 from harness.scenario.model import Scenario, is_open
 
@@ -67,12 +67,7 @@ def steady_part(scenario: Scenario, run: Run) -> Steady:
         return Steady(math.nan, math.nan, 0, refused, latency_s, ())
     finished_s = np.where(np.isnan(rows.finished_s), run.ended_s, rows.finished_s)
     inside_s = inside(rows.due_s, finished_s, begin_s, end_s)
-    done = rows.outcome == Outcome.SUCCEEDED
-    if is_open(scenario.load):
-        parts = ((finished_s > begin_s) & (finished_s <= end_s))[done].astype(np.float64)
-    else:
-        latencies_s = (finished_s - rows.due_s)[done]
-        parts = np.divide(inside_s[done], latencies_s, out=np.zeros(len(latencies_s)), where=latencies_s > 0)
+    parts = _done(scenario, rows, finished_s, inside_s, (begin_s, end_s))
     return Steady(
         throughput=float(parts.sum()) / span_s,
         in_flight=float(inside_s.sum()) / span_s,
@@ -81,6 +76,19 @@ def steady_part(scenario: Scenario, run: Run) -> Steady:
         latency_s=latency_s,
         busy=(*_pools(scenario, run, begin_s, end_s), *_cpu(run)),
     )
+
+
+def _done(
+    scenario: Scenario, rows: WorkflowColumns, finished_s: Floats, inside_s: Floats, span: tuple[float, float]
+) -> Floats:
+    """How much of each workflow that succeeded counts for the steady part, in [0, 1]."""
+    done = rows.outcome == Outcome.SUCCEEDED
+    if is_open(scenario.load):
+        return np.asarray(((finished_s > span[0]) & (finished_s <= span[1]))[done].astype(np.float64))
+    latencies_s = (finished_s - rows.due_s)[done]
+    parts = np.zeros(len(latencies_s))
+    np.divide(inside_s[done], latencies_s, out=parts, where=latencies_s > 0)
+    return parts
 
 
 def inside(from_s: Floats, until_s: Floats, begin_s: float, end_s: float) -> Floats:
