@@ -2,6 +2,9 @@
 
 A figure that was not observed is absent, never 0. An invalid run gives its verdict, its outcomes and its time, and no
 figure: nobody is to draw a curve through numbers that may not be believed. `docs/exports.md` lists every metric.
+
+Gauges and counters only: node_exporter's textfile collector, which most would hand such a file to, reads the older text
+format, and refuses a whole file that has the types `info` or `stateset` in it.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ ENDINGS = (".prom", ".om", ".txt")
 LABELS = ("scenario", "target", "clock", "commit")
 """Of every sample; `commit` is empty outside a checkout."""
 PERCENTILES = ("p50", "p95", "p99")
+_INFO = ("scenario_digest", "harness_version", "run_id", "modelled", "dirty")
 LINE_STATES = ("held", "broken", "cannot_tell", "invalid")
 _LONGEST_LABEL = 200
 Family = Any
@@ -134,18 +138,19 @@ def _families(core: Any, reports: Sequence[Report]) -> Iterator[Family]:
 
 
 def _info(core: Any, reports: Sequence[Report]) -> Family:
-    family = core.InfoMetricFamily("harness_run", "The last run: what it was made with.", labels=LABELS)
+    told = "Always 1: what the last run was made with."
+    family = core.GaugeMetricFamily("harness_run_info", told, labels=(*LABELS, *_INFO))
     for report in reports:
         document = report.document
         dirty = (document["commit"] or {}).get("dirty")
-        known = {
-            "scenario_digest": document["scenario_digest"],
-            "harness_version": document["harness_version"],
-            "run_id": document["run_id"],
-            "modelled": str(document["resource_usage"]["modelled"]).lower(),
-            "dirty": "unknown" if dirty is None else str(dirty).lower(),
-        }
-        family.add_metric(_labels(report), {key: visible(str(value), _LONGEST_LABEL) for key, value in known.items()})
+        known = (
+            document["scenario_digest"],
+            document["harness_version"],
+            document["run_id"],
+            str(document["resource_usage"]["modelled"]).lower(),
+            "unknown" if dirty is None else str(dirty).lower(),
+        )
+        family.add_metric((*_labels(report), *(visible(str(value), _LONGEST_LABEL) for value in known)), 1.0)
     return family
 
 
@@ -154,20 +159,24 @@ def _states(core: Any, reports: Sequence[Report]) -> Iterator[Family]:
         "harness_run_timestamp", "When the run was started, since 1970.", labels=LABELS, unit="seconds"
     )
     valid = core.GaugeMetricFamily("harness_run_valid", "1 where the run may be believed, else 0.", labels=LABELS)
-    verdict = core.StateSetMetricFamily("harness_verdict", "Verdict on the whole baseline.", labels=LABELS)
-    told = "State of one baseline line; all are invalid where the run is."
-    lines = core.StateSetMetricFamily("harness_baseline_line", told, labels=(*LABELS, "metric", "limit"))
+    verdict = core.GaugeMetricFamily(
+        "harness_verdict", "1 at the verdict on the baseline.", labels=(*LABELS, "verdict")
+    )
+    told = "1 at the state of a baseline line; all lines are invalid where the run is."
+    lines = core.GaugeMetricFamily("harness_baseline_line", told, labels=(*LABELS, "metric", "limit", "state"))
     doubts = core.GaugeMetricFamily("harness_doubts", "Reasons for care with the figures.", labels=LABELS)
     for report in reports:
         labels, document = _labels(report), report.document
         when.add_metric(labels, datetime.fromisoformat(document["timestamp"]).timestamp())
         valid.add_metric(labels, float(report.valid))
-        verdict.add_metric(labels, {word: word == verdict_of(report) for word in VERDICTS})
+        for word in VERDICTS:
+            verdict.add_metric((*labels, word), float(word == verdict_of(report)))
         doubts.add_metric(labels, float(len(document["doubts"])))
         for line in document["baseline"]["lines"]:
             found = line["verdict"] if report.valid else "invalid"
             which = (visible(line["metric"], _LONGEST_LABEL), visible(line["text"], _LONGEST_LABEL))
-            lines.add_metric((*labels, *which), {state: state == found for state in LINE_STATES})
+            for state in LINE_STATES:
+                lines.add_metric((*labels, *which, state), float(state == found))
     yield from (when, valid, verdict, lines, doubts)
 
 
