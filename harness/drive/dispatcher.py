@@ -82,6 +82,7 @@ class Dispatcher:
         clock: Clock,
         recorder: Recorder,
         tries: TryLog = NOBODY,
+        *,
         backpressure: Backpressure | None = None,
     ) -> None:
         self._plan = plan

@@ -49,6 +49,11 @@ class Stay:
         self.ended = int(Outcome.CANCELLED)
 
 
+def was_granted(waiter: asyncio.Future[float]) -> bool:
+    """Whether a waiter whose task is being cancelled has got what it waited for."""
+    return waiter.done() and not waiter.cancelled() and waiter.exception() is None
+
+
 class AgentPool:
     """`size` agents and a first-in-first-out queue; an agent given back goes straight to the first waiter.
 

@@ -181,6 +181,7 @@ class Replication:
         self.recorder.doubts.append("the target blocked the event loop: nothing else could run, not even timeouts")
         return "run timeout"
 
+    # long: the order of what happens in a run, from start to stop
     async def _main(self, monitor: ResourceMonitor | None) -> str | None:
         self._tries = TryLog(self._clock.now)
         session = Session(self.plan, self._clock, self.recorder, self._tries)
@@ -193,7 +194,7 @@ class Replication:
             paced = target if isinstance(target, Paced) else None
             backpressure = None if paced is None else paced.backpressure
             dispatcher = self._dispatcher = Dispatcher(
-                self.plan, target.run, self._clock, self.recorder, self._tries, backpressure
+                self.plan, target.run, self._clock, self.recorder, self._tries, backpressure=backpressure
             )
             if self._asked_to_stop:
                 dispatcher.request_stop(self._asked_to_stop)

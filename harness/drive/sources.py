@@ -245,9 +245,7 @@ class BurstSource(Source):
         self._burst += 1
 
 
-def source_for(
-    dispatcher: Offering, arrivals: Arrivals, clock: Clock, seed: int, backpressure: Backpressure
-) -> Source:
+def source_for(dispatcher: Offering, arrivals: Arrivals, clock: Clock, seed: int, backpressure: Backpressure) -> Source:
     """The source that goes with a plan's arrivals."""
     match arrivals:
         case OpenArrivals():

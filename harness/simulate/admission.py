@@ -11,6 +11,7 @@ from harness.simulate.records import ADMITTING, RESULT, Extra, Job, Sim, World
 
 _SUCCEEDED = int(Outcome.SUCCEEDED)
 _REJECTED = int(Outcome.REJECTED)
+_CANCELLED = int(Outcome.CANCELLED)
 
 
 def ask_for_memory(sim: Sim, world: World, job: Job) -> int:
@@ -25,7 +26,7 @@ def ask_for_memory(sim: Sim, world: World, job: Job) -> int:
     if need_b > memory.size:
         extra.memory_depth = memory.waiting
         extra.memory_busy = memory.busy
-        note_memory(sim, world, job, math.nan, _REJECTED)
+        extra.admitted = -1
         return -1
     if memory.head < 0 and memory.busy + need_b <= memory.size:
         memory.busy += need_b
@@ -59,9 +60,15 @@ def be_admitted(sim: Sim, world: World, extra: Extra) -> None:
 
 
 def discharge(sim: Sim, world: World, job: Job) -> None:
-    """A workflow that was admitted has ended."""
+    """A workflow has ended: its memory is free, or its place in the queue."""
     extra = sim.extras[job.slot]
-    if extra.admitted:
+    released_s = math.nan
+    ended = _CANCELLED
+    if extra.admitted > 0:
         sim.pools[world.memory].busy -= extra.need_b
-        admit(sim, world)
-        note_memory(sim, world, job, world.now, _SUCCEEDED)
+        released_s = world.now
+        ended = _SUCCEEDED
+    elif extra.admitted < 0:
+        ended = _REJECTED
+    admit(sim, world)
+    note_memory(sim, world, job, released_s, ended)

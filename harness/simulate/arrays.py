@@ -211,32 +211,39 @@ def write_burn(sim: Any, world: Any, job: Any, ended: int) -> None:
     rows.error[place] = -1
 
 
-# long: a row has as many columns
-@body_of(primitives.write_extra)
-def write_extra(
-    sim: Any,
-    world: Any,
-    job: Any,
-    index: int,
-    requested_s: float,
-    granted_s: float,
-    released_s: float,
-    depth: int,
-    busy: int,
-    ended: int,
-) -> None:
+@body_of(primitives.write_line)
+def write_line(sim: Any, world: Any, job: Any, index: int, released_s: float) -> None:
     rows, place = sim.rows, world.rows
+    extra = sim.extras[job.slot]
     world.rows = place + 1
     rows.workflow[place] = job.number
     rows.step[place] = job.place
     rows.attempt[place] = job.attempt
     rows.pool[place] = index
-    rows.requested_s[place] = requested_s
-    rows.granted_s[place] = granted_s
+    rows.requested_s[place] = extra.line_requested_s
+    rows.granted_s[place] = extra.line_granted_s
     rows.released_s[place] = released_s
-    rows.depth[place] = depth
-    rows.busy[place] = busy
-    rows.ended[place] = ended
+    rows.depth[place] = extra.line_depth
+    rows.busy[place] = extra.line_busy
+    rows.ended[place] = extra.line_ended
+    rows.error[place] = -1
+
+
+@body_of(primitives.write_token)
+def write_token(sim: Any, world: Any, job: Any, index: int) -> None:
+    rows, place = sim.rows, world.rows
+    extra = sim.extras[job.slot]
+    world.rows = place + 1
+    rows.workflow[place] = job.number
+    rows.step[place] = job.place
+    rows.attempt[place] = job.attempt
+    rows.pool[place] = index
+    rows.requested_s[place] = extra.token_requested_s
+    rows.granted_s[place] = extra.token_granted_s
+    rows.released_s[place] = extra.token_granted_s
+    rows.depth[place] = extra.token_depth
+    rows.busy[place] = 0
+    rows.ended[place] = extra.token_ended
     rows.error[place] = -1
 
 

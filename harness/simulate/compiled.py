@@ -23,6 +23,7 @@ from harness.plan.laws import CHUNK, exponential_table
 from harness.simulate import (
     admission,
     arrays,
+    detours,
     endings,
     flat,
     gates,
@@ -50,10 +51,14 @@ from harness.simulate.records import (
 )
 from harness.simulate.setting import Setting
 
-_SHARED = (queues, timers, sources, endings, gates, admission, scaling, passage, kernel)
+_SHARED = (queues, timers, sources, endings, gates, admission, scaling, detours, passage, kernel)
 """Modules whose functions are compiled as they stand."""
 
-_INDEXED = ("jobs", "extras", "pools", "steps", "firsts", "needs", "sizes", "change_s", "due", "batch", "kinds", "outcomes", "buckets")
+_CALLED = (queues.leave, queues.join)
+"""Functions of the kernel that the one with policies calls."""
+
+_INPUT = ("firsts", "needs", "sizes", "change_s", "due", "batch", "kinds")
+_INDEXED = ("jobs", "extras", "pools", "steps", *_INPUT, "outcomes", "buckets")
 """Arrays that are never counted from the end."""
 
 # Without counting references: nothing is allocated in there, and counting them takes nine tenths of the time.
@@ -63,7 +68,7 @@ _LOG = logging.getLogger(__name__)
 
 def _digest(source: str) -> str:
     """Of every source that goes into a compiled kernel; numba itself only looks at the file of one function."""
-    modules = (sys.modules[__name__], arrays, records, draws, histogram)
+    modules = (sys.modules[__name__], arrays, queues, records, draws, histogram)
     return hashlib.sha256("".join([source, *map(inspect.getsource, modules)]).encode()).hexdigest()[:16]
 
 
@@ -71,9 +76,12 @@ def _digest(source: str) -> str:
 def _kernel(facts: tuple[tuple[str, float], ...]) -> Any:
     """The kernel for what is declared; not compiled before it is called."""
     parts: dict[Any, Any] = {**flat.functions_of(_SHARED), **arrays.BODIES}
+    if "world.policies" not in dict(facts):
+        # the kernel that knows all policies has them in a score of places each, and would take twice as long to compile
+        parts = {part: body for part, body in parts.items() if part not in _CALLED}
     source, known = flat.flattened(kernel.run, parts, dict(facts), "run", _INDEXED)
     known["unsigned"] = np.uint64
-    for leaf in (draws.quantile, histogram.bucket_of):
+    for leaf in (draws.quantile, histogram.bucket_of, *_CALLED):
         if leaf.__name__ in known:
             known[leaf.__name__] = register_jitable(leaf)
     name = f"run_{_digest(source)}"

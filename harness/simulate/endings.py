@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from harness.measure.histogram import bucket_of
 from harness.measure.record import Outcome
-from harness.simulate.primitives import write_attempt, write_burn, write_extra, write_memory, write_workflow
+from harness.simulate.primitives import write_attempt, write_burn, write_line, write_memory, write_token, write_workflow
 from harness.simulate.queues import come_home
 from harness.simulate.records import Job, Pool, Sim, World
 from harness.simulate.sources import make_room
 
+_SUCCEEDED = int(Outcome.SUCCEEDED)
 _TIMED_OUT = int(Outcome.TIMED_OUT)
 _CANCELLED = int(Outcome.CANCELLED)
 
@@ -30,31 +31,30 @@ def note_burn(sim: Sim, world: World, job: Job, ended: int) -> None:
         write_burn(sim, world, job, ended)
 
 
-# long: a row has as many columns
-def note_extra(
-    sim: Sim,
-    world: World,
-    job: Job,
-    index: int,
-    requested_s: float,
-    granted_s: float,
-    released_s: float,
-    depth: int,
-    busy: int,
-    ended: int,
-) -> None:
-    """A stay of the present attempt at a connection pool or a rate limit has ended."""
+def note_line(sim: Sim, world: World, job: Job, index: int, released_s: float) -> None:
+    """The present attempt's stay at a connection pool has ended."""
     if world.streaming:
-        note_stay(sim.pools[index], requested_s, granted_s, released_s)
+        extra = sim.extras[job.slot]
+        note_stay(sim.pools[index], extra.line_requested_s, extra.line_granted_s, released_s)
     else:
-        write_extra(sim, world, job, index, requested_s, granted_s, released_s, depth, busy, ended)
+        write_line(sim, world, job, index, released_s)
+
+
+def note_token(sim: Sim, world: World, job: Job) -> None:
+    """The present attempt's token was had, refused, or given up."""
+    index = sim.steps[job.step].rate_limit
+    if world.streaming:
+        extra = sim.extras[job.slot]
+        note_stay(sim.pools[index], extra.token_requested_s, extra.token_granted_s, extra.token_granted_s)
+    else:
+        write_token(sim, world, job, index)
 
 
 def note_memory(sim: Sim, world: World, job: Job, released_s: float, ended: int) -> None:
     """A workflow has left the memory, or its queue."""
     if world.streaming:
         extra = sim.extras[job.slot]
-        if extra.admitted:
+        if ended == _SUCCEEDED:
             memory = sim.pools[world.memory]
             memory.busy_s += (released_s - extra.memory_granted_s) * extra.need_b
             memory.waited_s += extra.memory_granted_s - extra.memory_requested_s

@@ -10,7 +10,7 @@ import math
 
 from harness.measure.record import Outcome
 from harness.plan.draws import Purpose
-from harness.simulate.endings import note_extra
+from harness.simulate.endings import note_line
 from harness.simulate.primitives import at_s, chance
 from harness.simulate.queues import join, leave, wake
 from harness.simulate.records import (
@@ -110,6 +110,7 @@ def open_breaker(world: World, step: Step) -> None:
 # ------------------------------------------------------------------------------------------------------------ replicas
 
 
+# long: three rules, one result
 def choose(sim: Sim, world: World, job: Job) -> int:
     """Which pool the attempt asks: one of the replicas of its step's."""
     step = sim.steps[job.step]
@@ -200,27 +201,22 @@ def line_timed_out(sim: Sim, job: Job, extra: Extra) -> int:
     return 0
 
 
-def give_line_back(sim: Sim, world: World, job: Job, extra: Extra, ended: int) -> None:
-    """The wait is over, or given up: the first waiter gets the connection."""
+def give_line_back(sim: Sim, world: World, job: Job, extra: Extra) -> None:
+    """The wait is over, or given up: the first waiter gets the connection, if there was one."""
     index = sim.steps[job.step].connection
     lines = sim.pools[index]
-    extra.connected = 0
-    if lines.head < 0:
-        lines.busy -= 1
-    else:
-        first = sim.jobs[lines.head]
-        leave(sim, lines, first)
-        sim.extras[first.slot].line_granted_s = world.now
-        wake(sim, world, first, RESULT)
-    note_line(sim, world, job, index, world.now, ended)
-
-
-def note_line(sim: Sim, world: World, job: Job, index: int, released_s: float, ended: int) -> None:
-    """A stay at the connection pool has ended."""
-    extra = sim.extras[job.slot]
-    requested_s = extra.line_requested_s
-    granted_s = extra.line_granted_s
-    note_extra(sim, world, job, index, requested_s, granted_s, released_s, extra.line_depth, extra.line_busy, ended)
+    released_s = math.nan
+    if extra.connected:
+        extra.connected = 0
+        released_s = world.now
+        if lines.head < 0:
+            lines.busy -= 1
+        else:
+            first = sim.jobs[lines.head]
+            leave(sim, lines, first)
+            sim.extras[first.slot].line_granted_s = world.now
+            wake(sim, world, first, RESULT)
+    note_line(sim, world, job, index, released_s)
 
 
 # -------------------------------------------------------------------------------------------------------------- tokens
@@ -235,11 +231,13 @@ def ask_for_token(sim: Sim, world: World, job: Job, extra: Extra) -> int:
     if tat_s - world.now <= tokens.slack_s:
         tokens.tat_s = tat_s + tokens.token_s
         extra.token_depth = 0
-        note_token(sim, world, job, world.now, _SUCCEEDED)
+        extra.token_granted_s = world.now
+        extra.token_ended = _SUCCEEDED
         return 1
+    extra.token_granted_s = math.nan
     if tokens.refuses:
         extra.token_depth = 0
-        note_token(sim, world, job, math.nan, _REJECTED)
+        extra.token_ended = _REJECTED
         return -1
     tokens.tat_s = tat_s + tokens.token_s
     tokens.waiting += 1
@@ -249,11 +247,3 @@ def ask_for_token(sim: Sim, world: World, job: Job, extra: Extra) -> int:
     job.state = FOR_TOKEN
     work_until(sim, world, job, max(world.now, tat_s - tokens.slack_s), step.timeout_s)
     return 0
-
-
-def note_token(sim: Sim, world: World, job: Job, granted_s: float, ended: int) -> None:
-    """A token was had, refused, or given up."""
-    extra = sim.extras[job.slot]
-    index = sim.steps[job.step].rate_limit
-    requested_s = extra.token_requested_s
-    note_extra(sim, world, job, index, requested_s, granted_s, granted_s, extra.token_depth, 0, ended)

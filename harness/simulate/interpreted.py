@@ -16,6 +16,7 @@ from harness.plan.arrivals import Plan
 from harness.plan.laws import gaps_before
 from harness.simulate import (
     admission,
+    detours,
     endings,
     flat,
     gates,
@@ -38,7 +39,7 @@ STRETCH = 1024
 _MORE_JOBS = 64
 
 
-_SHARED = (queues, timers, sources, endings, gates, admission, scaling, passage, kernel, primitives)
+_SHARED = (queues, timers, sources, endings, gates, admission, scaling, detours, passage, kernel, primitives)
 
 
 @functools.cache

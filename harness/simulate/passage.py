@@ -11,35 +11,35 @@ import math
 
 from harness.measure.record import Outcome
 from harness.plan.draws import Purpose
-from harness.simulate.admission import admit, ask_for_memory, be_admitted, discharge
-from harness.simulate.endings import end_workflow, note_attempt, note_burn, note_memory
-from harness.simulate.gates import (
-    ask_for_line,
-    ask_for_token,
-    choose,
-    earn,
-    give_line_back,
-    have_line,
-    is_refused,
-    line_timed_out,
-    look_up,
-    note_line,
-    note_token,
-    tell_breaker,
+from harness.simulate.admission import ask_for_memory, discharge
+from harness.simulate.detours import connect, go_on, knock, let_go, part, take, taken, wait
+from harness.simulate.endings import end_workflow, note_attempt, note_burn
+from harness.simulate.gates import look_up, tell_breaker
+from harness.simulate.phases import (
+    BURN,
+    CHECK,
+    CONNECT,
+    END,
+    KNOCK,
+    OVER,
+    PART,
+    REQUEST,
+    SERVE,
+    SUSPENDED,
+    TAKE,
+    TAKEN,
+    WAIT,
 )
 from harness.simulate.primitives import chance, drawn_s
 from harness.simulate.queues import join, leave, set_out, wake
 from harness.simulate.records import (
-    ADMITTING,
     BACKING_OFF,
     BLOCK,
     BURNING,
-    CONNECTING,
     DEADLINE,
     DROP_OLDEST,
     DROPPED,
     EXPIRED,
-    FOR_TOKEN,
     NEW,
     QUEUED,
     RESULT,
@@ -53,8 +53,6 @@ from harness.simulate.records import (
 from harness.simulate.scaling import resize
 from harness.simulate.timers import bound_workflow, leave_pool, queue_up, set_timer, work_until
 
-SUSPENDED, REQUEST, SERVE, BURN, CHECK, END, OVER, KNOCK, CONNECT, TAKE, WAIT, WAITED = range(12)
-
 # plain numbers: what is compiled knows no enumerations
 _SUCCEEDED = int(Outcome.SUCCEEDED)
 _FAILED = int(Outcome.FAILED)
@@ -67,7 +65,8 @@ _FAIL = int(Purpose.FAIL)
 _JITTER = int(Purpose.JITTER)
 
 
-def resume(sim: Sim, world: World, job: Job) -> None:
+# long: a line or two for each phase
+def resume(sim: Sim, world: World, job: Job) -> None:  # noqa: PLR0912 - one branch for each phase
     """Let a job that was woken run until it waits again."""
     phase = learn(sim, world, job)
     while phase != SUSPENDED:
@@ -82,10 +81,12 @@ def resume(sim: Sim, world: World, job: Job) -> None:
                 phase = connect(sim, world, job)
             if phase == TAKE:
                 phase = take(sim, world, job)
+            if phase == TAKEN:
+                phase = taken(sim, world, job)
             if phase == WAIT:
                 phase = wait(sim, world, job)
-            if phase == WAITED:
-                phase = waited(sim, world, job)
+            if phase == PART:
+                phase = part(sim, world, job)
         if phase == BURN:
             phase = burn(sim, world, job)
         if phase == CHECK:
@@ -93,13 +94,13 @@ def resume(sim: Sim, world: World, job: Job) -> None:
         if phase == END:
             phase = end_attempt(sim, world, job)
         if phase == OVER:
-            if world.policies:
+            if world.policies and world.memory >= 0:
                 discharge(sim, world, job)
             end_workflow(sim, world, job, job.ended, job.error)
             phase = SUSPENDED
 
 
-def learn(sim: Sim, world: World, job: Job) -> int:
+def learn(sim: Sim, world: World, job: Job) -> int:  # noqa: PLR0911 - one for each thing it may learn
     """What a job does first with what woke it."""
     job.timer = -1
     job.expiry = -1
@@ -110,7 +111,7 @@ def learn(sim: Sim, world: World, job: Job) -> int:
         return start(sim, world, job)
     if job.news == RESULT:
         if state == WAITING:
-            return WAITED if world.policies else BURN
+            return PART if world.policies else BURN
         if state == QUEUED:
             job.busy = sim.pools[sim.extras[job.slot].pool if world.policies else sim.steps[job.step].pool].busy
             return SERVE
@@ -118,21 +119,9 @@ def learn(sim: Sim, world: World, job: Job) -> int:
             return go_on(sim, world, job)
         job.attempt += 1
         return KNOCK if world.policies else REQUEST
+    if world.policies:
+        return let_go(sim, world, job)
     return give_in(sim, world, job)
-
-
-def go_on(sim: Sim, world: World, job: Job) -> int:
-    """What was waited for besides an agent is there."""
-    extra = sim.extras[job.slot]
-    if job.state == ADMITTING:
-        be_admitted(sim, world, extra)
-        return KNOCK
-    if job.state == CONNECTING:
-        have_line(sim.pools[sim.steps[job.step].connection], extra)
-        return TAKE
-    sim.pools[sim.steps[job.step].rate_limit].waiting -= 1
-    note_token(sim, world, job, world.now, _SUCCEEDED)
-    return WAIT
 
 
 def give_in(sim: Sim, world: World, job: Job) -> int:
@@ -141,46 +130,12 @@ def give_in(sim: Sim, world: World, job: Job) -> int:
     job.error = -1
     if job.state == BACKING_OFF:
         return OVER
-    if world.policies:
-        return let_go(sim, world, job)
     if job.news == EXPIRED:
         job.ended = _TIMED_OUT
         if job.state == QUEUED:
             job.error = world.cores + sim.steps[job.step].pool
         else:
             job.error = world.step_timeouts + job.step
-    return END
-
-
-def let_go(sim: Sim, world: World, job: Job) -> int:
-    """As `give_in`, of a job that may hold or wait for more than an agent."""
-    extra = sim.extras[job.slot]
-    if job.state == ADMITTING:
-        note_memory(sim, world, job, math.nan, _CANCELLED)
-        admit(sim, world)
-        return OVER
-    if job.news == DROPPED:
-        job.ended = _REJECTED
-        job.error = world.drops + extra.pool
-    elif job.news == EXPIRED:
-        late = 0
-        if job.state == CONNECTING:
-            leave(sim, sim.pools[sim.steps[job.step].connection], job)
-            late = line_timed_out(sim, job, extra)
-        job.ended = _TIMED_OUT
-        if job.state == QUEUED:
-            job.error = world.cores + extra.pool
-        elif late:
-            job.error = world.line_timeouts + sim.steps[job.step].connection
-        else:
-            job.error = world.step_timeouts + job.step
-    if job.state == CONNECTING:
-        note_line(sim, world, job, sim.steps[job.step].connection, math.nan, job.ended)
-    elif job.state == FOR_TOKEN:
-        sim.pools[sim.steps[job.step].rate_limit].waiting -= 1
-        note_token(sim, world, job, math.nan, job.ended)
-    if extra.connected:
-        give_line_back(sim, world, job, extra, job.ended)
     return END
 
 
@@ -198,32 +153,6 @@ def start(sim: Sim, world: World, job: Job) -> int:
             job.error = world.memory_limit
             return OVER
     return KNOCK if world.policies else REQUEST
-
-
-def knock(sim: Sim, world: World, job: Job) -> int:
-    """What comes before an agent is asked for: budget, breaker, and the choice of a replica."""
-    step = sim.steps[job.step]
-    extra = sim.extras[job.slot]
-    extra.connected = 0
-    extra.hit = 0
-    extra.era = -1
-    if job.attempt == 1 and world.budgeted:
-        earn(world)
-    refused = 0
-    if world.breaks:
-        refused = is_refused(world, step, extra)
-    if refused:
-        extra.pool = step.pool
-        job.requested_s = world.now
-        job.granted_s = math.nan
-        job.depth = 0
-        job.busy = 0
-        job.ended = _REJECTED
-        job.error = world.breakers + job.step
-        return END
-    chosen = choose(sim, world, job)
-    extra.pool = chosen
-    return REQUEST
 
 
 def request(sim: Sim, world: World, job: Job) -> int:
@@ -280,53 +209,6 @@ def serve(sim: Sim, world: World, job: Job) -> int:
     job.state = WAITING
     work_until(sim, world, job, world.now + wait_s, step.timeout_s)
     return SUSPENDED
-
-
-def connect(sim: Sim, world: World, job: Job) -> int:
-    """Get a connection, where one is needed."""
-    extra = sim.extras[job.slot]
-    if extra.hit:
-        return WAIT
-    if sim.steps[job.step].connection >= 0:
-        there = ask_for_line(sim, world, job, extra)
-        if there == 0:
-            return SUSPENDED
-    return TAKE
-
-
-def take(sim: Sim, world: World, job: Job) -> int:
-    """Get a token, where one is needed."""
-    step = sim.steps[job.step]
-    extra = sim.extras[job.slot]
-    if step.rate_limit >= 0:
-        there = ask_for_token(sim, world, job, extra)
-        if there == 0:
-            return SUSPENDED
-        if there < 0:
-            job.ended = _FAILED
-            job.error = world.refusals + step.rate_limit
-            if extra.connected:
-                give_line_back(sim, world, job, extra, _REJECTED)
-            return END
-    return WAIT
-
-
-def wait(sim: Sim, world: World, job: Job) -> int:
-    """Wait for the model or tool, or for the cache."""
-    extra = sim.extras[job.slot]
-    if extra.model_s <= 0.0:
-        return WAITED
-    job.state = WAITING
-    work_until(sim, world, job, world.now + extra.model_s, sim.steps[job.step].timeout_s)
-    return SUSPENDED
-
-
-def waited(sim: Sim, world: World, job: Job) -> int:
-    """The wait is over: the connection is not needed any more."""
-    extra = sim.extras[job.slot]
-    if extra.connected:
-        give_line_back(sim, world, job, extra, _SUCCEEDED)
-    return BURN
 
 
 def burn(sim: Sim, world: World, job: Job) -> int:

@@ -53,7 +53,7 @@ def drawn_s(sim: Sim, world: World, job: Job, table: int, purpose: int) -> float
 def chance(sim: Sim, world: World, job: Job, purpose: int) -> float:  # noqa: ARG001 - one signature for all draws
     """A uniform draw on [0, 1) for the job's present attempt."""
     if job.luck is not None:
-        if job.attempt == 1 and (purpose == _FAIL or purpose == _CACHE):  # noqa: PLR1714 - quicker so
+        if job.attempt == 1 and (purpose == _FAIL or purpose == _CACHE):  # noqa: PLR1714, SIM109 - compiled or folded, it is quicker so
             early: float = job.luck.draws[purpose][job.luck_at + job.place]
             return early
         job.key = workflow_key(world.seed, job.number)
@@ -110,22 +110,43 @@ def write_burn(sim: Sim, world: World, job: Job, ended: int) -> None:
     )
 
 
-# long: a row has as many columns
-def write_extra(
-    sim: Sim,
-    world: World,  # noqa: ARG001 - compiled, the world counts the rows
-    job: Job,
-    index: int,
-    requested_s: float,
-    granted_s: float,
-    released_s: float,
-    depth: int,
-    busy: int,
-    ended: int,
-) -> None:
-    """Append a stay of the job's attempt at another place than its pool to the rows of `AttemptColumns`."""
+def write_line(sim: Sim, world: World, job: Job, index: int, released_s: float) -> None:  # noqa: ARG001 - as above
+    """Append the attempt's stay at a connection pool to the rows of `AttemptColumns`."""
+    extra = sim.extras[job.slot]
     sim.rows.extend(
-        (job.number, job.place, job.attempt, index, requested_s, granted_s, released_s, depth, busy, ended, -1)
+        (
+            job.number,
+            job.place,
+            job.attempt,
+            index,
+            extra.line_requested_s,
+            extra.line_granted_s,
+            released_s,
+            extra.line_depth,
+            extra.line_busy,
+            extra.line_ended,
+            -1,
+        )
+    )
+
+
+def write_token(sim: Sim, world: World, job: Job, index: int) -> None:  # noqa: ARG001 - as above
+    """Append what became of the attempt's request for a token to the rows of `AttemptColumns`."""
+    extra = sim.extras[job.slot]
+    sim.rows.extend(
+        (
+            job.number,
+            job.place,
+            job.attempt,
+            index,
+            extra.token_requested_s,
+            extra.token_granted_s,
+            extra.token_granted_s,
+            extra.token_depth,
+            0,
+            extra.token_ended,
+            -1,
+        )
     )
 
 

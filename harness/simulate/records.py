@@ -110,9 +110,13 @@ class Extra:
     line_granted_s: float = math.nan
     line_depth: int = 0
     line_busy: int = 0
+    line_ended: int = 0
     token_requested_s: float = 0.0
+    token_granted_s: float = math.nan
     token_depth: int = 0
+    token_ended: int = 0
     admitted: int = 0
+    """Whether it has its memory; -1: it was refused."""
     need_b: int = 0
     memory_requested_s: float = 0.0
     memory_granted_s: float = math.nan

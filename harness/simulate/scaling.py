@@ -40,46 +40,73 @@ def begin_ticks(sim: Sim, world: World) -> None:
             set_timer(sim, world, pool.adapt_every_s, TICK, POLICY - (3 * index + _ADAPT))
 
 
+# long: every change of a pool ends alike, and what is written once is compiled once
 def fire_policy(sim: Sim, world: World, code: int) -> None:
     """The timer of a pool's policy fired."""
     what = code % 3
-    index = (code // 3) % _PLACES
-    pool = sim.pools[index]
-    if what == _SCALE:
-        pool.ticks += 1
-        set_timer(sim, world, (pool.ticks + 1) * pool.every_s, TICK, POLICY - code)
-        if pool.follows == DEMAND:
-            follow_demand(sim, world, pool)
-        else:
-            go_by_metric(sim, world, pool)
+    pool = sim.pools[(code // 3) % _PLACES]
+    size = pool.size
+    queue = pool.queue
+    if what == _START:
+        size += code // 3 // _PLACES
+        pool.starting -= size - pool.size
     elif what == _ADAPT:
         pool.adapt_ticks += 1
         set_timer(sim, world, (pool.adapt_ticks + 1) * pool.adapt_every_s, TICK, POLICY - code)
-        adapt(sim, world, pool)
+        queue = adapted(pool)
     else:
-        come(sim, world, pool, code // 3 // _PLACES)
+        pool.ticks += 1
+        set_timer(sim, world, (pool.ticks + 1) * pool.every_s, TICK, POLICY - code)
+        if pool.follows == DEMAND:  # noqa: SIM108 - the kernel's calls stand alone
+            by = by_demand(world, pool)
+        else:
+            by = by_metric(sim, world, pool)
+        if by > 0:
+            grow(sim, world, pool, by)
+        elif by < 0:
+            gone = min(-by, pool.size - pool.busy)
+            pool.leaving += -by - gone
+            size -= gone
+    if size != pool.size or queue != pool.queue:
+        over = pool.waiting > pool.queue
+        pool.queue = queue
+        resize(sim, world, pool, size)
+        if pool.overflow == BLOCK:
+            if over and pool.waiting <= queue:
+                ease(world)
+            elif not over and pool.waiting > queue:
+                world.blocked += 1
+        while pool.busy < pool.size and pool.head >= 0:
+            first = sim.jobs[pool.head]
+            pool.busy += 1
+            pool.grants += 1
+            leave_pool(sim, world, pool, first)
+            first.granted_s = world.now
+            wake(sim, world, first, RESULT)
 
 
-def follow_demand(sim: Sim, world: World, pool: Pool) -> None:
-    """Target tracking."""
-    wanted = int(math.ceil((pool.busy + pool.waiting) / pool.goal))
+def by_demand(world: World, pool: Pool) -> int:
+    """Target tracking: how many more agents are wanted, or fewer."""
+    wanted = math.ceil((pool.busy + pool.waiting) / pool.goal)
     wanted = max(pool.least, min(pool.most, wanted))
     there = pool.size - pool.leaving
+    by = 0
     if wanted >= there:
         pool.calm_s = world.now
         pool.peak = 0
-        if wanted > there + pool.starting:
-            grow(sim, world, pool, wanted - there - pool.starting)
+        by = max(0, wanted - there - pool.starting)
     else:
         pool.peak = max(pool.peak, wanted)
         if world.now - pool.calm_s >= pool.patience_s:
-            shrink(sim, world, pool, there - pool.peak)
+            by = pool.peak - there
             pool.calm_s = world.now
             pool.peak = 0
+    return by
 
 
-def go_by_metric(sim: Sim, world: World, pool: Pool) -> None:
-    """Steps on a metric."""
+def by_metric(sim: Sim, world: World, pool: Pool) -> int:
+    """Steps on a metric: how many more agents are wanted, or fewer."""
+    by = 0
     if world.now >= pool.calm_s:
         metric = 0.0
         if pool.follows == UTILIZATION:
@@ -91,15 +118,22 @@ def go_by_metric(sim: Sim, world: World, pool: Pool) -> None:
             metric = world.now - sim.jobs[pool.head].requested_s
         there = pool.size - pool.leaving
         if metric > pool.up_above:
-            by = min(pool.stride, pool.most - there - pool.starting)
-            if by > 0:
-                grow(sim, world, pool, by)
-                pool.calm_s = world.now + pool.patience_s
+            by = max(0, min(pool.stride, pool.most - there - pool.starting))
         elif metric < pool.down_below:
-            by = min(pool.stride, there - pool.least)
-            if by > 0:
-                shrink(sim, world, pool, by)
-                pool.calm_s = world.now + pool.patience_s
+            by = -max(0, min(pool.stride, there - pool.least))
+        if by != 0:
+            pool.calm_s = world.now + pool.patience_s
+    return by
+
+
+def adapted(pool: Pool) -> int:
+    """Adaptive queue: as many may wait as are granted in the time that a wait is to take."""
+    capacity = pool.queue
+    if pool.grants > 0:
+        capacity = math.floor(pool.adapt_goal_s * pool.grants / pool.adapt_every_s)
+        capacity = max(pool.adapt_least, min(pool.adapt_most, capacity))
+        pool.grants = 0
+    return capacity
 
 
 def grow(sim: Sim, world: World, pool: Pool, by: int) -> None:
@@ -113,53 +147,10 @@ def grow(sim: Sim, world: World, pool: Pool, by: int) -> None:
         set_timer(sim, world, world.now + pool.start_delay_s, WORK, POLICY - code)
 
 
-def shrink(sim: Sim, world: World, pool: Pool, by: int) -> None:
-    """So many agents are too many: idle ones leave now, busy ones when they are given back."""
-    gone = min(by, pool.size - pool.busy)
-    pool.leaving += by - gone
-    if gone > 0:
-        resize(sim, world, pool, pool.size - gone)
-
-
-def come(sim: Sim, world: World, pool: Pool, count: int) -> None:
-    """Agents that were starting are there: first for those who wait."""
-    pool.starting -= count
-    resize(sim, world, pool, pool.size + count)
-    while pool.busy < pool.size and pool.head >= 0:
-        first = sim.jobs[pool.head]
-        pool.busy += 1
-        pool.grants += 1
-        leave_pool(sim, world, pool, first)
-        first.granted_s = world.now
-        wake(sim, world, first, RESULT)
-
-
 def resize(sim: Sim, world: World, pool: Pool, size: int) -> None:
-    """The pool has another number of agents from now on."""
+    """The pool has this number of agents from now on; what it is then is written down."""
     pool.present_s += pool.size * (world.now - pool.since_s)
     pool.since_s = world.now
     pool.size = size
-    note_change(sim, world, pool)
-
-
-def note_change(sim: Sim, world: World, pool: Pool) -> None:
-    """Write down what the pool is from now on."""
     if not world.streaming:
         write_change(sim, world, pool)
-
-
-def adapt(sim: Sim, world: World, pool: Pool) -> None:
-    """Adaptive queue: as many may wait as are granted in the time that a wait is to take."""
-    if pool.grants > 0:
-        capacity = int(math.floor(pool.adapt_goal_s * pool.grants / pool.adapt_every_s))
-        capacity = max(pool.adapt_least, min(pool.adapt_most, capacity))
-        pool.grants = 0
-        if capacity != pool.queue:
-            over = pool.overflow == BLOCK and pool.waiting > pool.queue
-            pool.queue = capacity
-            note_change(sim, world, pool)
-            if pool.overflow == BLOCK:
-                if over and pool.waiting <= capacity:
-                    ease(world)
-                elif not over and pool.waiting > capacity:
-                    world.blocked += 1

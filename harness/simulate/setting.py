@@ -75,9 +75,7 @@ def _sizes(arrivals: Arrivals) -> list[int]:
             return []
 
 
-def _step(
-    step: StepProgram, tables: list[QuantileTable], scenario: Scenario, places: tuple[PlannedPool, ...]
-) -> Step:
+def _step(step: StepProgram, tables: list[QuantileTable], scenario: Scenario, places: tuple[PlannedPool, ...]) -> Step:
     made = Step(pool=step.pool, fail=step.fail, timeout_s=math.inf if step.timeout_s is None else step.timeout_s)
     if isinstance(step.wait, float):
         made.wait_s = step.wait

@@ -111,9 +111,7 @@ def offer_next(sim: Sim, world: World) -> None:
         if world.offered == world.total:
             world.exhausted = 1
             world.offering = 0
-        elif sim.due[place] <= world.now and (
-            world.in_flight >= world.cap or (world.policies and world.blocked > 0)
-        ):
+        elif sim.due[place] <= world.now and (world.in_flight >= world.cap or (world.policies and world.blocked > 0)):
             world.held = 1
             world.offering = 0
         elif sim.due[place] <= world.now:
@@ -151,8 +149,6 @@ def offer(sim: Sim, world: World, due_s: float, batch: int) -> None:
     job.state = NEW
     job.overdue = 0
     bring_luck(sim, world, job)
-    if world.policies:
-        sim.extras[job.slot].admitted = 0
     world.offered += 1
     world.in_flight += 1
     if world.in_flight > world.most_in_flight:  # noqa: PLR1730 - without a call

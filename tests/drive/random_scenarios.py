@@ -221,9 +221,7 @@ limits = st.builds(
     burst=st.sampled_from([1, 2, 5]),
     on_limit=st.sampled_from(["refuse", "wait"]),
 )
-lines = st.builds(
-    ConnectionPool, name=st.just("lines"), size=st.integers(1, 4), wait_timeout_s=timeouts
-)
+lines = st.builds(ConnectionPool, name=st.just("lines"), size=st.integers(1, 4), wait_timeout_s=timeouts)
 breakers = st.builds(
     CircuitBreaker,
     failure_rate=st.sampled_from([0.2, 0.5, 1.0]),
@@ -232,6 +230,7 @@ breakers = st.builds(
     probes=st.integers(1, 3),
 )
 budgets = st.builds(RetryBudget, st.sampled_from([0.0, 0.1, 0.3]), st.sampled_from([1.0, 2.5, 10.0]))
+
 
 @st.composite
 def adaptive_queues(draw: st.DrawFn, queue: int | None) -> AdaptiveQueue:
