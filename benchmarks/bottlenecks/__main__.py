@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.bottlenecks.planted import CAUSES, Planted, planted
+from benchmarks.bottlenecks.real import loop_table
 from benchmarks.bottlenecks.relief import all_relieved, others, p95_of_offered, relieved
 from harness.judge.bottleneck.limiting import limiting
 from harness.measure.estimates import share
@@ -33,11 +34,13 @@ def main() -> int:
     parser.add_argument(
         "--relief", type=int, default=50, help="scenarios for each cause in which each part is relieved"
     )
+    parser.add_argument("--real", type=int, default=20, help="targets on real clocks for each row")
     parser.add_argument("--seed", type=int, default=1_000_000, help="the first seed")
     parser.add_argument("--out", type=Path, help="a Markdown file; without it, standard output")
     given = parser.parse_args()
     lines: list[str] = []
-    for part in (_confusion(given.scenarios, given.seed), _relief(given.relief, given.seed)):
+    parts = ((_confusion, given.scenarios), (_relief, given.relief), (loop_table, given.real))
+    for part in (make(count, given.seed) for make, count in parts if count):
         for line in part:
             lines.append(line)
             print(line, file=sys.stderr if given.out else sys.stdout, flush=True)

@@ -13,9 +13,9 @@ from harness.measure.uses_rows import uses_of_rows
 from harness.measure.uses_seen import uses_of_process, uses_seen
 from harness.scenario.model import ClosedLoad, Scenario
 
-_NO_POOLS = "agent pools and queues (the target shows no gauges)"
-_NO_ROWS = "agent pools and queues (no rows were kept, and there are no gauges)"
-_NO_LOOP = "its event loop and CPU (it is another process)"
+_NO_POOLS = "its agent pools and queues are not seen (the target shows no gauges)"
+_NO_ROWS = "its agent pools and queues are not seen (no rows were kept, and there are no gauges)"
+_NO_LOOP = "its event loop and CPU are not seen (it is another process)"
 
 
 def uses_of(scenario: Scenario, runs: Sequence[Run], spent_s: Sequence[float] | None = None) -> Uses:
@@ -58,7 +58,7 @@ def _source(scenario: Scenario, runs: Sequence[Run], latencies: Sequence[Latenci
 
 def _unseen(runs: Sequence[Run], rows: bool, pools: Sequence[ResourceUse], totals: bool) -> list[str]:
     said = []
-    if not rows and not pools:
+    if not rows and not any(one.kind == "agents" for one in pools):
         said.append(_NO_ROWS if totals else _NO_POOLS)
     if any(not run.generator.in_process for run in runs):
         said.append(_NO_LOOP)

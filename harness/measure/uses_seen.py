@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from harness.measure.gauges import PoolSamples, connection_samples, pool_samples
-from harness.measure.record import Floats, Run, Series
+from harness.measure.record import Floats, Outcome, Run, Series
 from harness.measure.uses import Latencies, ResourceUse, UseKind, part
 from harness.units import format_duration
 
@@ -27,6 +27,9 @@ def uses_seen(
 ) -> tuple[ResourceUse, ...]:
     """What the gauges of `runs` show, and what reported attempts tell; `spent_s` sums each run's latencies."""
     agents = _gauged("agents", pool, [pool_samples(run) for run in runs], spent_s)
+    if agents is not None:
+        refused, at_once = _rejected(runs, latencies)
+        agents = replace(agents, refused=refused, at_once=at_once)
     connections = _gauged("connections", "connections", [connection_samples(run) for run in runs], spent_s)
     told = _told(runs, latencies)
     if told is None:
@@ -59,6 +62,23 @@ def _gauged(
         contended=_mean(_waiting_share(one) for one in each),
         of_mean=part(sum(wait for wait, _ in seen), sum(spent for _, spent in seen)) if seen else None,
     )
+
+
+def _rejected(runs: Sequence[Run], latencies: Sequence[Latencies]) -> tuple[float, float | None]:
+    """The share of workflows that the target refused, and of those before it could have turned over once."""
+    offered = sum(len(run.workflows) for run in runs)
+    count = soon = 0
+    for run, of in zip(runs, latencies, strict=True):
+        rows = run.workflows
+        refused = np.flatnonzero(rows.outcome == Outcome.REJECTED)
+        if not len(refused):
+            continue
+        opens = np.full(int(rows.batch.max()) + 1, np.inf)
+        np.minimum.at(opens, rows.batch, rows.due_s)
+        turned_over = float(of.spent_s[of.counted].mean()) if of.counted.any() else 0.0
+        count += len(refused)
+        soon += int((rows.due_s[refused] - opens[rows.batch[refused]] <= turned_over).sum())
+    return part(count, offered), soon / count if count else None
 
 
 def _integral_s(values: Floats | None, samples: PoolSamples) -> float | None:

@@ -227,7 +227,9 @@ def make_report(
 def make_suite() -> list[Report]:
     """Four reports, one of each verdict: held, broken, cannot tell, invalid."""
     slow = make_latency(p95=seen(6.0, low=4.5, high=7.5), p99=seen(8.0), max=seen(8.0))
-    unseen = Uses((), rows=False, carried_out=40, unseen=("agent pools and queues (the target shows no gauges)",))
+    unseen = Uses(
+        (), rows=False, carried_out=40, unseen=("its agent pools and queues are not seen (the target shows no gauges)",)
+    )
     machine = make_resources(modelled=False, memory_peak_b=UNSEEN)
     no_pools = {"pools": (), "resources": machine, "uses": unseen, "little": None}
     return [

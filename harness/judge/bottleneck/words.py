@@ -71,7 +71,7 @@ def none_sentence(uses: Uses, ranked: Sequence[Suspect]) -> str:
 
 def unknown_sentence(uses: Uses, ranked: Sequence[Suspect]) -> str:
     """Why it cannot be told."""
-    return f"cannot tell what limited it: not seen are {', '.join(uses.unseen)}{_busiest(ranked)}"
+    return f"cannot tell what limited it: {'; '.join(uses.unseen)}{_busiest(ranked)}"
 
 
 def _busiest(ranked: Sequence[Suspect]) -> str:
@@ -81,7 +81,8 @@ def _busiest(ranked: Sequence[Suspect]) -> str:
     busiest = max(used, key=lambda one: one.evidence.utilisation or 0.0)
     name, seen = busiest.sentence.partition(":")[0], busiest.evidence
     wait = seen.of_p95 if seen.of_p95 is not None else seen.of_mean
-    full = f" (all of it {_percent(seen.saturated)} of the time)" if seen.saturated else ""
+    shared = seen.saturated and busiest.cause not in ("event_loop", "threads")
+    full = f" (all of it {_percent(seen.saturated or 0.0)} of the time)" if shared else ""
     of = "p95" if seen.of_p95 is not None else "the mean latency"
     waited = "" if wait is None else f", and {_percent(wait)} of {of} is waiting for it"
     return f"; the busiest was the {name}, {_percent(seen.utilisation or 0.0)} in use{full}{waited}"
@@ -91,7 +92,7 @@ def _use(cause: Cause, use: ResourceUse) -> str:
     """How much of it was used, as far as that is known."""
     busy = _percent(use.utilisation or 0.0)
     if cause == "queue":
-        return f"all {use.queue} places taken at once, though the pool was busy {busy} of the time on average"
+        return _overflow(use)
     size = use.size or 0.0
     texts = {
         "source": f"at most {size:.0f}" if size else "",
@@ -103,6 +104,14 @@ def _use(cause: Cause, use: ResourceUse) -> str:
         "memory": f"{busy} of {format_size(size)} taken",
     }
     return texts[use.kind] if use.kind in texts else _units_in_use(use)
+
+
+def _overflow(use: ResourceUse) -> str:
+    """A queue that was full for moments, and why that is not for want of agents."""
+    places = "all places" if use.queue is None else f"all {use.queue} places"
+    if use.demand is not None:
+        return f"{places} taken at times, though the load asks for only {_percent(use.demand)} of what the pool can do"
+    return f"{places} taken at once, before the agents could turn over"
 
 
 def _units_in_use(use: ResourceUse) -> str:
