@@ -21,6 +21,7 @@ WITHIN: dict[str, tuple[str, ...]] = {
 _INNER = ("connections", "rate_limit", "cores")
 _TURNED_BY = {
     "queue_full": "agents",
+    "queue_dropped": "agents",
     "wait_timeout": "agents",
     "connection_timeout": "connections",
     "rate_limited": "rate_limit",

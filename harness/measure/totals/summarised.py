@@ -38,6 +38,7 @@ NO_ROWS = "not observable where no rows are kept"
 _WARM_UP = 0.2
 
 
+# long: one line for each field of the record
 def summarise_totals(scenario: Scenario, runs: Sequence[Totals]) -> MultiAgentLoadMetrics:
     """What `runs`, replications of `scenario`, amount to; the definitions are those of `metrics.summarise`.
 
