@@ -54,7 +54,10 @@ def _step(**changes):
             {"pools": ()},
             "workflow.w.steps[0].pool: expected a pool of scenario s (it has none), found 'agents'",
         ),
-        ({"pools": (Pool("agents", 3, overflow="x"),)}, "pools.agents.overflow: expected one of reject, drop_oldest, block, found 'x'"),
+        (
+            {"pools": (Pool("agents", 3, overflow="x"),)},
+            "pools.agents.overflow: expected one of reject, drop_oldest, block, found 'x'",
+        ),
         ({"types": ()}, "mix.w: expected one of none, found an unknown workflow type"),
         (
             {"types": BASE.types * 2},
