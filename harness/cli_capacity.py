@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _STOPPED = {"interrupted": ExitCode.INTERRUPTED, "terminated": ExitCode.TERMINATED}
 _REPLICATIONS = {"wall": 3, "hybrid": 5, "virtual": 10}
-_LEAST = {"wall": 0, "hybrid": 1000, "virtual": 6000}
+_LEAST = {"wall": 0, "hybrid": 200, "virtual": 6000}
 """Workflows of a level, all replications, where waiting costs nothing: few at a time say as much as many."""
 _RESOLUTION = {"wall": 0.05, "hybrid": 0.03, "virtual": 0.02}
 
