@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from harness.errors import MissingExtraError
 from harness.measure.record import AttemptColumns, Floats, WorkflowColumns
@@ -21,6 +21,9 @@ from harness.simulate.feed import Stretch
 from harness.simulate.records import Pool, Sim, World
 from harness.simulate.setting import Setting
 
+if TYPE_CHECKING:
+    from harness.simulate.direct import Direct
+
 FormName = Literal["auto", "stepwise", "interpreted", "compiled"]
 
 SHORT = 10_000
@@ -30,10 +33,21 @@ PATIENCE = 200_000
 """Steps of workflows that take about as long to interpret as the compiled kernel takes to load."""
 
 
-class Form(Protocol):
-    """One run of the kernel, interpreted or compiled."""
+class Left(Protocol):
+    """What a stream leaves behind, however it was run."""
 
     sim: Sim
+
+    def world(self) -> World:
+        """The world as it stands."""
+
+    def pools(self) -> Sequence[Pool]:
+        """The pools as they stand; in the order of `plan.places.pools_of`."""
+
+
+class Form(Left, Protocol):
+    """One run of the kernel, interpreted or compiled."""
+
     stretch: int
 
     def gaps(self, mean_s: float, seed: int, first: int) -> Floats:
@@ -50,12 +64,6 @@ class Form(Protocol):
 
     def stop_here(self) -> None:
         """Let the run end at the instant it has come to."""
-
-    def world(self) -> World:
-        """The world as it stands."""
-
-    def pools(self) -> Sequence[Pool]:
-        """The pools as they stand; the last one is the cores."""
 
     def workflow_columns(self) -> WorkflowColumns:
         """What became of the workflows; errors by the kernel's own codes."""
@@ -107,6 +115,15 @@ def form_for(plan: Plan, name: FormName = "auto", workflows: int | None = None) 
     Raises `MissingExtraError` where the compiled form is asked for and numba is not installed.
     """
     return _chooser.choose(name, _steps_of(plan, workflows))
+
+
+def direct_for(chosen: FormType, plan: Plan, setting: Setting) -> Direct | None:
+    """What carries a stream without a calendar, where that is the whole truth and the compiled form was chosen."""
+    if chosen is not _chooser.compiled:
+        return None
+    from harness.simulate.direct import Direct, is_plain  # noqa: PLC0415 - needs the extra that the chosen form has
+
+    return Direct(plan, setting) if is_plain(plan.scenario) else None
 
 
 def _steps_of(plan: Plan, workflows: int | None) -> float:

@@ -11,7 +11,7 @@ from harness.measure.histogram import Histogram
 from harness.measure.record import Outcome
 from harness.plan.arrivals import Plan
 from harness.plan.places import pools_of
-from harness.simulate.forms import Form
+from harness.simulate.forms import Left
 from harness.simulate.records import Pool
 
 
@@ -59,7 +59,7 @@ class StreamedRun:
 
 # long: a line for each field
 # long: one line for each field of the record
-def streamed_run_of(plan: Plan, kinds: list[str], form: Form, stopped: str | None, held: int = 0) -> StreamedRun:
+def streamed_run_of(plan: Plan, kinds: list[str], form: Left, stopped: str | None, held: int = 0) -> StreamedRun:
     """What a form that streamed has left; `held` more were due and held back by a cap when the run was stopped."""
     world, scenario = form.world(), plan.scenario
     errors: dict[str, int] = {}
