@@ -71,6 +71,7 @@ def places_of(scenario: Scenario, run: Run) -> tuple[tuple[Place, ...], Ints]:
     return places, np.array([places.index(one) for one in named], dtype=np.int64)
 
 
+# long: one line for each field of the record
 def known_rows(scenario: Scenario, run: Run) -> KnownRows:
     """The rows of `run`. A wait that was cut off ended with the attempt or workflow, or when its patience ran out."""
     places, of_pool = places_of(scenario, run)
