@@ -111,6 +111,7 @@ def _advice(scenario: Scenario, clock: Any, seed: int, replications: int, quiet:
     return found
 
 
+# long: a form of the output for each reader
 def _deliver(advice: Advice, clock: str, form: str | None, file: Path | None) -> None:
     from harness.report.advising.changes import whole_toml  # noqa: PLC0415 - every command imports only what it needs
     from harness.report.advising.document import advice_document  # noqa: PLC0415

@@ -146,6 +146,10 @@ def test_the_goal_is_the_worst_broken_line_else_the_tightest() -> None:
     assert goal(BaselineLine("rejection_rate", ">", 0.0, "")) == "latency_p95"
     assert goal(BaselineLine("throughput_mean", ">", 1000.0, ""), p95) == "throughput_mean"
     assert goal() == "latency_p95"
+    # every workflow succeeds: however near the limit is, no more than all can
+    assert (
+        goal(BaselineLine("success_rate", ">=", 0.99, ""), BaselineLine("latency_p50", "<", 30.0, "")) == "latency_p50"
+    )
 
 
 def test_the_interval_of_paired_differences_covers() -> None:

@@ -13,6 +13,7 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -103,6 +104,16 @@ def test_a_target_that_raises_at_every_start_is_told_in_each_row() -> None:
     )
     assert [row.verdict for row in rows] == ["broken", "broken"]
     assert {row.figures["failed"] for row in rows} == {140.0}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of distributed's own, at its start and its end
+def test_a_cluster_gives_the_same_rows() -> None:
+    made: Any = pytest.importorskip("distributed").LocalCluster
+    of = grid(EXHAUSTION, axes_of(["agents=20..80/20", "queue=50,100"]), [0])
+    with made(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster:
+        rows = list(sweep(of, scheduler=cluster.scheduler_address))
+    assert sorted(rows, key=lambda row: row.index) == rows_of(of)
 
 
 COMMAND = ("sweep", "agent_pool_exhaustion", "--processes", "1", "-q")
