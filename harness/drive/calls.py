@@ -77,6 +77,7 @@ class Calls:
                     line.release(stay.released_s)
                 self._rows.add_stay(stay, attempt.workflow, attempt.step, attempt.number, step.connection)
 
+    # long: one wait, with its timer and its three ends
     async def _connect(self, line: Connections, stay: Stay, deadline_s: float | None) -> None:
         """Get a connection, or give up: after the pool's wait timeout or at the step's, whichever comes first."""
         if line.busy < line.size:

@@ -180,6 +180,7 @@ class Orchestrator:
         finally:
             breaker.leave(attempt.era, attempt.ended, self._now())
 
+    # long: a line or two for each way in which an attempt may end
     async def _try(self, attempt: Attempt, drawn: DrawnStep, key: int) -> None:
         """One attempt from the request to the record: `attempt` says how it ended."""
         if attempt.pool in self._balancers:

@@ -59,6 +59,7 @@ def go_on(sim: Sim, world: World, job: Job) -> int:
     return TAKEN
 
 
+# long: one branch for each thing that may be waited for
 def let_go(sim: Sim, world: World, job: Job) -> int:
     """As `give_in`, of a job that may hold or wait for more than an agent."""
     extra = sim.extras[job.slot]

@@ -155,6 +155,7 @@ def start(sim: Sim, world: World, job: Job) -> int:
     return KNOCK if world.policies else REQUEST
 
 
+# long: one branch for each thing that a full queue may do
 def request(sim: Sim, world: World, job: Job) -> int:
     """Ask the step's pool for an agent."""
     index = sim.extras[job.slot].pool if world.policies else sim.steps[job.step].pool
