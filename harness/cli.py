@@ -84,6 +84,7 @@ def main() -> None:
     harness advise peak                                what to change, and what it costs
     harness calibrate reports/at_10.json               a model of the target, as a scenario
     harness init                                       load tests for the repository you are in
+    harness capacity agent_pool_exhaustion -c virtual  how much does it hold, and what gives way?
     harness fake-llm --first-token "200 ms"            a model provider to load against
 
     \b

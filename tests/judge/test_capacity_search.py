@@ -134,6 +134,7 @@ def test_when_the_time_is_up_what_was_measured_is_kept() -> None:
     assert found.ended == "budget"
     assert [one.level for one in found.trials] == [1.0, 2.0, 4.0, 8.0]
     assert any("--budget" in doubt for doubt in found.doubts)
+    assert found.sentences[0].startswith("the knee was not found: too few loads")
 
 
 def test_a_signal_ends_the_search_and_half_a_trial_is_not_kept() -> None:

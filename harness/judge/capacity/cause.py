@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.judge.capacity.fits import ModelName
 from harness.judge.capacity.knee import SATURATED
 from harness.judge.capacity.record import Cause, Knee, Trial
 from harness.judge.capacity.steady import POOL, Busy
@@ -17,11 +18,11 @@ DEFAULT_POOL = "agents"
 
 
 def cause_of(
-    usable: Sequence[Trial], knee: Knee | None, refused_from: tuple[float, float] | None, bends: bool
+    usable: Sequence[Trial], knee: Knee | None, refused_from: tuple[float, float] | None, model: ModelName | None
 ) -> Cause:
-    """The cause of a knee; where there is none, why. `bends`: the curve grows ever more slowly, but still grows."""
+    """The cause of a knee; where there is none, why. `model` is the curve chosen (None: too few levels)."""
     if knee is None:
-        return _without_knee(refused_from, bends)
+        return _without_knee(refused_from, model)
     beyond = [one for one in usable if (one.in_flight.value or 0.0) >= 1.05 * knee.in_flight] or list(usable[-1:])
     last = beyond[-1]
     shown = sorted(last.busy, key=lambda one: -one.share)
@@ -38,11 +39,13 @@ def cause_of(
     return Cause("unknown", "", f"this target does not show what its hard limit is{seen}")
 
 
-def _without_knee(refused_from: tuple[float, float] | None, bends: bool) -> Cause:
-    if bends:
+def _without_knee(refused_from: tuple[float, float] | None, model: ModelName | None) -> Cause:
+    if model == "usl":
         return Cause("contention", "", "each more in flight slows the others down, but none costs more than it adds")
     if refused_from is not None:
         return Cause("refusal", "", "work is turned away before anything slows down")
+    if model is None:
+        return Cause("unknown", "", "too few loads were measured in a steady state")
     return Cause("none", "", "throughput grew as far as it was tried")
 
 

@@ -42,6 +42,8 @@ def _knee(axis: Axis, knee: Knee | None, cause: Cause, last: float) -> Iterator[
             return
         if cause.kind == "none":
             yield f"no knee: throughput grew with the load up to {level_text(axis, last)}"
+        elif cause.kind == "unknown":
+            yield f"the knee was not found: {cause.because}"
         elif cause.kind == "contention":
             yield f"no knee: throughput grew ever more slowly up to {level_text(axis, last)} ({cause.because})"
         return
