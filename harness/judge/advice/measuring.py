@@ -71,6 +71,7 @@ class Measured:
         return tuple(seen) if len(seen) == len(self.values) else None
 
 
+_MACHINE = ("cpu_", "memory_")
 _BEST = {"success_rate": 1.0, "error_rate": 0.0, "rejection_rate": 0.0, "rejected": 0.0}
 
 
@@ -124,14 +125,17 @@ def goal_of(scenario: Scenario, metrics: MultiAgentLoadMetrics) -> Goal:
     """The worst broken line, else the tightest: the one whose figure is nearest to its limit, as a share of the limit.
 
     A line that asks for what nobody wants more of (`rejection_rate > 0 %`) shows that something happens; it is no goal.
-    Nor is a figure that cannot be better than it is (every workflow succeeds).
+    Nor is a figure that cannot be better than it is (every workflow succeeds), or, while its line holds, one of the
+    machine: CPU that is not used is no aim.
     """
     margins: list[tuple[float, BaselineLine]] = []
     for line in scenario.baseline:
         value = finite(METRICS[line.metric].extract(scenario, metrics).estimate.value)
         wanted = (">", ">=") if line.metric in _BETTER_HIGHER else ("<", "<=")
-        if line.op in wanted and value is not None and value != _BEST.get(line.metric):
-            room = line.limit - value if line.op in ("<", "<=") else value - line.limit
+        if line.op not in wanted or value is None or value == _BEST.get(line.metric):
+            continue
+        room = line.limit - value if line.op in ("<", "<=") else value - line.limit
+        if room <= 0 or not line.metric.startswith(_MACHINE):
             margins.append((room / abs(line.limit) if line.limit else math.copysign(math.inf, room), line))
     if not margins:
         return Goal("latency_p95", None, None)

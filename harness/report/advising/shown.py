@@ -11,7 +11,7 @@ from harness.report.text import columns_wide, visible
 
 Document = Mapping[str, Any]
 _HEADERS = ("", "change", "{goal}", "agents·s", "attempts", "succeed", "lines")
-_DOES = {"helps": "+", "nothing": "=", "harms": "-", "unclear": "?", "failed": "!"}
+_DOES = {"helps": "+", "harms": "-", "unclear": "?", "failed": "!"}
 
 
 def plain_advice(document: Document) -> str:
@@ -82,6 +82,8 @@ def _now(document: Document) -> tuple[str, ...]:
 
 def _rows(document: Document) -> Iterator[tuple[str, ...]]:
     for one in document["tried"]:
+        if one["does"] == "nothing":
+            continue  # in one line, below
         assumed = f" (if {visible(one['assumption'])})" if one["assumption"] else ""
         mark = ("±" if one["does"] == "helps" and one["sheds"] else _DOES[one["does"]]) + ("*" if one["pareto"] else "")
         what = visible(one["what"]) + assumed
@@ -128,9 +130,12 @@ def _notes(document: Document) -> Iterator[str]:
         f"{document['clock']} clock, {document['variations']} variations, searched with other seeds than these."
     )
     yield (
-        "+ helps, ± helps, and fewer workflows succeed, = changes nothing, ? cannot be told, - harms, ! failed; "
+        "+ helps, ± helps, and fewer workflows succeed, ? cannot be told, - harms, ! failed; "
         "* nothing else is as good, as cheap and as successful."
     )
+    idle = [visible(one["what"]) for one in document["tried"] if one["does"] == "nothing"]
+    if idle:
+        yield f"changes nothing: {'; '.join(idle)}"
     for one in document["untried"]:
         yield f"not tried: {visible(one['what'])}: {visible(one['why'])}"
 
