@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -216,4 +215,5 @@ def test_the_built_in_orchestrator_is_measured_on_the_hybrid_clock(tmp_path: Pat
     step = load_scenarios(next(tmp_path.glob("*.toml"))).declared_here()[0].types[0].steps[0]
     assert step.hold_b == scenario.types[0].steps[0].hold_b
     p50 = next(f for f in document["predictions"][0]["figures"] if f["metric"] == "latency_p50")
-    assert math.isclose(p50["predicted"]["value"], p50["measured"]["value"], rel_tol=0.05)
+    # 280 durations know their median to within 9 %: the model has to lie where it may lie
+    assert p50["measured"]["low"] <= p50["predicted"]["value"] <= p50["measured"]["high"]
