@@ -18,9 +18,9 @@ class DynamicPool:
 
     Every `every_s` the pool wants ceil((busy + waiting) / target_utilization) agents, within [min, max] (the formula of
     the Kubernetes Horizontal Pod Autoscaler, "Algorithm details"). Agents that are missing come `start_delay_s` later.
-    Once fewer than are there have been wanted for `down_after_s` on end, those leave that were wanted at no look of that
-    time, and the time begins anew: idle ones leave at once, busy ones when they are given back; those that are about to
-    leave stay if more are wanted before. Agents that are starting come. The pool's `size` is what it starts with.
+    Once fewer than are there have been wanted for `down_after_s` on end, those leave that were wanted at no look of
+    that time, and the time begins anew: idle ones leave at once, busy ones when they are given back, or stay if more
+    are wanted before that. Agents that are starting come. The pool's `size` is what it starts with.
     """
 
     min: int
@@ -35,8 +35,8 @@ class DynamicPool:
 class Autoscaling:
     """Scaling of one pool by steps on a metric: above `up_above` it gains `step` agents, below `down_below` it loses.
 
-    Every `every_s` the metric is read: `utilization` (busy / size now, those that leave among them), `queue_depth` (waiters), or `queue_wait` (age
-    of the oldest waiter, seconds). After a change nothing changes for `cooldown_s`. New agents come `start_delay_s`
+    Every `every_s` the metric is read: `utilization` (busy / size now, agents about to leave among both),
+    `queue_depth` (waiters), or `queue_wait` (age of the oldest waiter, seconds). After a change nothing changes for `cooldown_s`. New agents come `start_delay_s`
     later, and count towards `max` meanwhile; idle agents leave at once, busy ones when they are given back, or stay if
     the pool gains agents before that.
     """
