@@ -19,7 +19,7 @@ from harness.errors import DeclarationError, ExitCode, Mistake, UnitError
 
 if TYPE_CHECKING:
     from harness.judge.capacity.record import Capacity, Trial
-    from harness.judge.capacity.search import Effort, Search
+    from harness.judge.capacity.search import Effort, RunEach, Search
     from harness.scenario.load import Catalog
     from harness.scenario.model import Scenario
 
@@ -27,6 +27,7 @@ _STOPPED = {"interrupted": ExitCode.INTERRUPTED, "terminated": ExitCode.TERMINAT
 _REPLICATIONS = {"wall": 3, "hybrid": 5, "virtual": 10}
 _LEAST = {"wall": 0, "hybrid": 200, "virtual": 6000}
 """Workflows of a level, all replications, where waiting costs nothing: few at a time say as much as many."""
+_MANY = 20
 _RESOLUTION = {"wall": 0.05, "hybrid": 0.03, "virtual": 0.02}
 
 
@@ -116,19 +117,31 @@ def _target(catalog: Catalog, options: dict[str, Any]) -> object:
 def _search(scenario: Scenario, target: object, options: dict[str, Any]) -> Search:
     from harness.drive.clock import real_now_s  # noqa: PLC0415 - as above
     from harness.drive.interrupts import asked_to_stop  # noqa: PLC0415
-    from harness.execute import run_all  # noqa: PLC0415
     from harness.judge.capacity.search import Watch, search_of  # noqa: PLC0415
 
     budget_s, begun_s = _budget_s(options["budget"]), real_now_s()
-    how = {"target": target, "clock": options["clock"], "patch_time": options["patch_time"]}
     watch = Watch(
         asked=asked_to_stop,
         over=lambda: real_now_s() - begun_s > budget_s,
         tried=(lambda _axis, _trial: None) if options["quiet"] or not sys.stderr.isatty() else _tell,
     )
-    run = partial(run_all, take_stop_signals=True, **how)
-    bounds = {"first": options["first"], "last": options["last"]}
-    return search_of(scenario, run, **bounds, effort=_effort(options), watch=watch)
+    effort = _effort(options)
+    run = _runner(target, options, effort.replications)
+    return search_of(scenario, run, first=options["first"], last=options["last"], effort=effort, watch=watch)
+
+
+def _runner(target: object, options: dict[str, Any], replications: int) -> RunEach:
+    from importlib.util import find_spec  # noqa: PLC0415 - as above
+
+    from harness.drive.opening import BUILTIN  # noqa: PLC0415
+    from harness.execute import run_all  # noqa: PLC0415
+    from harness.simulate.simulator import AgentLoadSimulator  # noqa: PLC0415
+
+    clock, patch_time = options["clock"], options["patch_time"]
+    if target == BUILTIN and clock == "virtual" and replications >= _MANY and find_spec("numba") is not None:
+        # hundreds of short runs: each alone would rather be interpreted, all together are sooner done compiled
+        return lambda scenario, seeds: map(AgentLoadSimulator(scenario, "compiled").run, seeds)
+    return partial(run_all, target=target, clock=clock, patch_time=patch_time, take_stop_signals=True)
 
 
 def _effort(options: dict[str, Any]) -> Effort:
