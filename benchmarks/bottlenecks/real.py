@@ -43,10 +43,10 @@ class Burning:
 def planted_loop(seed: int, share: tuple[float, float]) -> tuple[Scenario, Burning]:
     """In flight, `share` of what fills the loop: workflows times the loop time of each, over the length of each."""
     luck = Random(f"event loop {seed} {share}")
-    burn_s, sleep_s = luck.uniform(0.002, 0.02), luck.uniform(0.1, 0.4)
+    burn_s, sleep_s = luck.uniform(0.005, 0.02), luck.uniform(0.05, 0.2)
     in_flight = max(1, math.ceil(luck.uniform(*share) * (burn_s + sleep_s) / burn_s))
     steps = (Step("only"),)
-    load = ClosedLoad(in_flight, workflows=max(40, 3 * in_flight))
+    load = ClosedLoad(in_flight, workflows=max(40, 2 * in_flight))
     scenario = Scenario("loop", load, (WorkflowType("made", steps),), (("made", 1.0),), (Pool("agents", 1000),))
     return scenario, Burning(burn_s, sleep_s)
 
