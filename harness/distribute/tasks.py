@@ -10,13 +10,13 @@ import contextlib
 import multiprocessing
 import signal
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, TypeVar
 
 from harness.distribute.cluster import cluster_at
-from harness.drive.clock import real_now_s
+from harness.drive.clock import real_now_s, sleep_s
 from harness.drive.interrupts import StopSignals, asked_to_stop
 
 T = TypeVar("T")
@@ -197,9 +197,7 @@ def over_cluster(work: Work[T], count: int, address: str) -> Iterator[Ended[T]]:
             client.cancel(list(futures))
 
 
-def _gathered(futures: dict[Any, Sequence[int]]) -> Iterator[Ended[Any]]:
-    from harness.drive.clock import sleep_s  # noqa: PLC0415 - only a cluster is waited for like this
-
+def _gathered(futures: Mapping[Any, Sequence[int]]) -> Iterator[Ended[Any]]:
     pending = dict(futures)
     while pending and asked_to_stop() is None:
         done = [future for future in pending if future.done()]
