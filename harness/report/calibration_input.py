@@ -68,6 +68,8 @@ def _unusable(document: Mapping[str, Any]) -> Iterator[Mistake]:
     elif "service_times" not in document:
         found = "nothing: no rows were kept (a soak), or it was written by an earlier version of harness"
         yield Mistake("service_times", found, "how long workflows were served, as harness run writes it")
+    elif not document["service_times"]["types"]:
+        yield Mistake("service_times.types", "no type: no workflow was offered after the warm-up", "at least one")
 
 
 def _inconsistent(block: Mapping[str, Any]) -> Iterator[Mistake]:

@@ -140,6 +140,7 @@ def changed(path: Path, folder: Path, **changes: Any) -> Path:
         ({"status": "invalid: it was late"}, ("status", "invalid: it was late", "valid")),
         ({"service_times": None}, ("service_times", "a soak")),
         ({"target": "builtin", "service_times": None}, ("target", "a model already")),
+        ({"service_times__types": []}, ("service_times.types", "no workflow was offered")),
         ({"service_times__levels": [0, 0.5, 0.4, 1]}, ("service_times.levels", "ascending")),
         ({"service_times__types__0__service__quantiles_s": [0.1]}, ("service.quantiles_s", "1 quantiles", "one for")),
         ({"service_times__types__0__service__count": -1}, ("service_times.types[0].service.count", "-1")),
