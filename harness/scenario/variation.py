@@ -199,10 +199,11 @@ def _route(path: str, table: Mapping[str, Any], mistakes: list[Mistake]) -> list
 
 def _put(path: str, above: dict[str, Any], route: list[str], value: Value, mistakes: list[Mistake]) -> None:
     for key in route[:-1]:
-        above = above.setdefault(key, {})
-        if not isinstance(above, dict):
+        inner: Any = above.setdefault(key, {})
+        if not isinstance(inner, dict):
             mistakes.append(Mistake(f"--set {path}", f"a path below {key!r}, which is set too", "paths side by side"))
             return
+        above = inner
     if isinstance(above.get(route[-1]), dict):
         mistakes.append(Mistake(f"--set {path}", "a path above another that is set", "paths side by side"))
         return
