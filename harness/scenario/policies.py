@@ -36,9 +36,9 @@ class Autoscaling:
     """Scaling of one pool by steps on a metric: above `up_above` it gains `step` agents, below `down_below` it loses.
 
     Every `every_s` the metric is read: `utilization` (busy / size now, agents about to leave among both),
-    `queue_depth` (waiters), or `queue_wait` (age of the oldest waiter, seconds). After a change nothing changes for `cooldown_s`. New agents come `start_delay_s`
-    later, and count towards `max` meanwhile; idle agents leave at once, busy ones when they are given back, or stay if
-    the pool gains agents before that.
+    `queue_depth` (waiters), or `queue_wait` (age of the oldest waiter, seconds). After a change nothing changes for
+    `cooldown_s`. New agents come `start_delay_s` later, and count towards `max` meanwhile; idle agents leave at once,
+    busy ones when they are given back, or stay if the pool gains agents before that.
     """
 
     metric: Literal["utilization", "queue_depth", "queue_wait"]
