@@ -135,7 +135,11 @@ def suites_of_comparison(document: Mapping[str, Any]) -> list[Suite]:
         by_scenario.setdefault(metric["scenario"], []).append(metric)
     suites = [Suite("comparison", (_whole(document),), _properties(known), when)]
     for scenario, metrics in by_scenario.items():
-        cases = tuple(_compared(metric, allowed=document["allow_inconclusive"]) for metric in metrics)
+        often = Counter(metric["metric"] for metric in metrics)
+        cases = tuple(
+            _compared(metric, apart=often[metric["metric"]] > 1, allowed=document["allow_inconclusive"])
+            for metric in metrics
+        )
         suites.append(Suite(scenario, cases, _properties(known | _identity(metrics)), when))
     return suites
 
@@ -149,7 +153,7 @@ def _whole(document: Mapping[str, Any]) -> Case:
     return Case(THE_WHOLE, end, document["verdict"], f"{counts or 'nothing was compared'}; exit code {code}")
 
 
-def _compared(metric: Mapping[str, Any], *, allowed: bool) -> Case:
+def _compared(metric: Mapping[str, Any], *, apart: bool, allowed: bool) -> Case:
     verdict, waiver = metric["verdict"], metric["waiver"]
     end: End = "failure" if verdict == "regressed" else "error"
     kind, why = verdict, metric["reason"]
@@ -159,7 +163,11 @@ def _compared(metric: Mapping[str, Any], *, allowed: bool) -> Case:
         end, kind, why = "skipped", "waived", f"{why}; {waiver['reason']}"
     elif verdict == "inconclusive" and (allowed or metric["no_worse"] or metric.get("advisory")):
         end, why = "skipped", f"{why}; {metric.get('advisory') or 'it does not fail the command'}"
-    return Case(metric["metric"] or metric["name"], end, kind, why)
+    name = str(metric["metric"] or metric["name"])
+    if apart:  # the same scenario on several targets or clocks
+        known = metric["identity"]
+        name += f" ({known['target']}, {known['clock']})"
+    return Case(name, end, kind, why)
 
 
 def _identity(metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

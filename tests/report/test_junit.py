@@ -161,6 +161,14 @@ def test_a_comparison_fails_exactly_where_its_command_does(compared: Document, a
             assert fails(junit_xml(suites_of_comparison(document))) == (code is not ExitCode.HELD), chosen
 
 
+def test_one_metric_on_two_clocks_is_two_cases(compared: Document) -> None:
+    one = compared["metrics"][0]
+    other = one | {"identity": one["identity"] | {"clock": "hybrid"}}
+    data = junit_xml(suites_of_comparison(compared | {"metrics": [one, other]}))
+    names = [case.name for suite in read(data) if suite.name == "few" for case in suite]
+    assert names == [f"{one['metric']} (builtin, {clock})" for clock in ("virtual", "hybrid")]
+
+
 def test_a_comparison_that_was_stopped_is_no_success(compared: Document) -> None:
     document = compared | {"metrics": [], "exit_code": 0, "verdict": "held", "stopped": "interrupted"}
     assert ends(junit_xml(suites_of_comparison(document))) == {"comparison": ["error"]}
