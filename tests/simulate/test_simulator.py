@@ -16,8 +16,10 @@ from harness import execute
 from harness.errors import ClockError, MissingExtraError
 from harness.measure.histogram import Histogram
 from harness.measure.latency import latencies
-from harness.measure.record import CORES, Outcome, Run
+from harness.measure.record import Outcome, Run
 from harness.plan.arrivals import plan
+from harness.plan.places import pools_of
+from harness.plan.program import compile_programs
 from harness.scenario.load import load_catalog
 from harness.scenario.model import BurstLoad, ClosedLoad, Constant, Pool, RateLoad, Scenario, Step, WorkflowType
 from harness.simulate import forms
@@ -49,10 +51,13 @@ def test_a_stream_counts_what_a_run_lists(drawn: Scenario, seed: int) -> None:
         np.testing.assert_array_equal(streamed.latency.counts, Histogram.of(latencies(run)).counts)
         kinds = [run.error_kinds[code] for code in run.workflows.error.tolist() if code >= 0]
         assert streamed.errors == {kind: kinds.count(kind) for kind in set(kinds)}
-        for index, name in enumerate((*(pool.name for pool in drawn.pools), CORES)):
+        needs_b = np.array([program.memory_b for program in compile_programs(drawn)])
+        for index, place in enumerate(pools_of(drawn, cores=True)):
             mine = (run.attempts.pool == index) & np.isfinite(run.attempts.granted_s)
-            busy_s = (run.attempts.released_s - run.attempts.granted_s)[mine].sum()
-            assert streamed.pools[name].busy_s == pytest.approx(busy_s)
+            stays_s = (run.attempts.released_s - run.attempts.granted_s)[mine]
+            if place.kind == "memory":  # which is measured in bytes
+                stays_s = stays_s * needs_b[run.workflows.type[run.attempts.workflow[mine]]]
+            assert streamed.pools[place.name].busy_s == pytest.approx(stays_s.sum())
 
 
 def test_replications_over_processes_are_the_same_and_in_order() -> None:
