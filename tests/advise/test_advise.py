@@ -266,6 +266,27 @@ def test_the_command_says_what_to_change_and_writes_it(planted_file: str) -> Non
     assert "not tried: a circuit breaker: no step fails or times out" in done.stdout
 
 
+def test_what_alone_holds_every_line_is_said_with_its_assumption(tmp_path: Path) -> None:
+    """60 a second against a limit of 40: only a higher limit helps, and that is for somebody else to grant."""
+    file = tmp_path / "limited.toml"
+    file.write_text(
+        """
+        [workflow.ask]
+        steps = [{ name = "ask", wait = "100 ms", rate_limit = "models" }]
+        [scenario.limited]
+        load = { law = "constant", rate = "60 /s", duration = "10 s" }
+        mix = { ask = 1 }
+        pools.agents = { size = 500 }
+        rate_limits.models = { rate = "40 /s", on_limit = "wait" }
+        baseline = { latency_p95 = "< 1 s" }
+        """
+    )
+    said = harness("advise", "limited", "-f", str(file)).output
+    rests = next(line for line in said.splitlines() if line.startswith("What holds every line rests on an assumption"))
+    assert "rate limit models raised by 50%" in rests
+    assert "100 ms" in rests  # 60 of 60: nobody waits for a token any more
+
+
 def test_json_and_markdown(planted_file: str) -> None:
     document = json.loads(harness("planted", "-f", planted_file, "-n", "2", "-q", "--json").stdout)
     best = document["tried"][document["best"]]

@@ -46,6 +46,7 @@ def _headline(document: Document) -> Iterator[str]:
     else:
         tried = document["tried"][best]
         yield f"{name}: {visible(tried['what'])}: {_label(document)} {_effect(document, tried)}{_but(tried)}."
+    yield from _assumed(document)
     yield f"Limited by: {visible(document['limited_by'])}."
     now = document["now"]
     goal = document["goal"]
@@ -57,6 +58,17 @@ def _headline(document: Document) -> Iterator[str]:
         yield f"Goal: the {word} line of its baseline, {_label(document)} {goal['op']} {limit}."
     if document["stopped"]:
         yield f"The search was {document['stopped']}: not everything was tried."
+
+
+def _assumed(document: Document) -> Iterator[str]:
+    """What would hold every line if something were so, where nothing else does."""
+    helping = [one for one in document["tried"] if one["does"] == "helps" and not one["then"]["broken"]]
+    if document["now"]["broken"] and helping and all(one["assumption"] for one in helping):
+        one = helping[0]
+        yield (
+            f"What holds every line rests on an assumption: {visible(one['what'])} (if {visible(one['assumption'])}): "
+            f"{_label(document)} {_effect(document, one)}."
+        )
 
 
 def _but(tried: Document) -> str:
