@@ -79,19 +79,26 @@ def test_what_it_writes_runs(shape: Shape, tmp_path: Path, monkeypatch: pytest.M
     tests = ran(folder, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", PYTHONPATH=str(folder))
     assert "3 passed" in tests  # their own, and one for each scenario
     if shape.target.endswith("handle"):  # the others' suites differ from these in nothing but a name
-        the_suite_is_found(folder, run_too=shape is HATCHLING)
+        the_suite_is_found(folder, tmp_path / "home", run_too=shape is HATCHLING)
     the_workflow_measures(folder, shape, head, tmp_path)
     assert command(folder, "doctor").exit_code == 0
     # the runs left nothing that git would see
     assert git(folder, "status", "--porcelain") == ""
 
 
-def the_suite_is_found(folder: Path, *, run_too: bool) -> None:
+def the_suite_is_found(folder: Path, home: Path, *, run_too: bool) -> None:
+    """`home` is that of a new machine, of which asv has to be told before it runs anything."""
     here = f"existing:{sys.executable}"
+    home.mkdir()
+
+    def asv(*words: str) -> str:
+        return ran(folder, sys.executable, "-m", "asv", *words, HOME=str(home))
+
     if not run_too:
-        assert "No problems found" in ran(folder, sys.executable, "-m", "asv", "check", "-E", here)
+        assert "No problems found" in asv("check", "-E", here)
         return
-    said = ran(folder, sys.executable, "-m", "asv", "run", "--quick", "-E", here, "--bench", "Steady.load_latency_p95")
+    asv("machine", "--yes")
+    said = asv("run", "--quick", "-E", here, "--bench", "Steady.load_latency_p95")
     assert "load_scenarios.Steady.load_latency_p95" in said
     assert "ms" in said.splitlines()[-1]
 
