@@ -281,7 +281,7 @@ def test_what_alone_holds_every_line_is_said_with_its_assumption(tmp_path: Path)
         baseline = { latency_p95 = "< 1 s" }
         """
     )
-    said = harness("advise", "limited", "-f", str(file)).output
+    said = harness("limited", "-f", str(file)).output
     rests = next(line for line in said.splitlines() if line.startswith("What holds every line rests on an assumption"))
     assert "rate limit models raised by 50%" in rests
     assert "100 ms" in rests  # 60 of 60: nobody waits for a token any more

@@ -221,7 +221,12 @@ limits = st.builds(
     burst=st.sampled_from([1, 2, 5]),
     on_limit=st.sampled_from(["refuse", "wait"]),
 )
-lines = st.builds(ConnectionPool, name=st.just("lines"), size=st.integers(1, 4), wait_timeout_s=timeouts)
+lines = st.builds(
+    ConnectionPool,
+    name=st.just("lines"),
+    size=st.sampled_from([1, 1, 2, 4]),
+    wait_timeout_s=st.sampled_from([None, None, 0.05, 0.1, 0.25]),
+)
 breakers = st.builds(
     CircuitBreaker,
     failure_rate=st.sampled_from([0.2, 0.5, 1.0]),
@@ -276,11 +281,11 @@ def dynamics(draw: st.DrawFn, size: int) -> DynamicPool:
 def managed(draw: st.DrawFn, plain: Pool) -> Pool:
     """A pool with policies of its own."""
     # few agents, or their policies have nothing to do
-    size = min(plain.size, draw(st.integers(1, 5)))
+    size = min(plain.size, draw(st.sampled_from([1, 1, 2, 3, 5])))
     queue = plain.queue
     overflow = draw(st.sampled_from(["reject", "drop_oldest", "block"]))
     if overflow != "reject":
-        queue = draw(st.integers(1, 5))
+        queue = draw(st.integers(1, 3))
     plain = replace(plain, size=size, queue=queue, overflow=overflow)
     kind = draw(st.sampled_from(["none", "replicas", "dynamic", "scaling"]))
     if kind == "replicas":
