@@ -57,11 +57,11 @@ def carried_out(run: Run) -> Flags:
 
 def latencies(run: Run) -> Floats:
     """Finished - due of the carried-out workflows, ascending, seconds."""
-    return np.sort(_in_turn(run))
+    return np.sort(in_turn(run))
 
 
-def _in_turn(run: Run) -> Floats:
-    """The same in the order in which the workflows came."""
+def in_turn(run: Run) -> Floats:
+    """The same in the order in which the workflows came, shape (k,)."""
     chosen = carried_out(run)
     return np.asarray(run.workflows.finished_s[chosen] - run.workflows.due_s[chosen])
 
@@ -81,7 +81,7 @@ def latency_metrics(
     average = estimates.mean((float(x.mean()) if len(x) else None for x in ordered), NONE_CARRIED_OUT)
     parts = [_parts(*three) for three in zip(runs, attempts, within, strict=True)] if observable else []
     missing = NONE_CARRIED_OUT if observable else NOT_ON_TARGET
-    p50, p95, p99 = percentiles_of_runs([_in_turn(run) for run in runs], pooled, (0.50, 0.95, 0.99))
+    p50, p95, p99 = percentiles_of_runs([in_turn(run) for run in runs], pooled, (0.50, 0.95, 0.99))
     return LatencyMetrics(
         samples=len(pooled),
         p50=p50,

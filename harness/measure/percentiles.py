@@ -40,7 +40,7 @@ def samples_needed(q: float) -> int:
     return count
 
 
-@functools.cache
+@functools.lru_cache(maxsize=4096)
 def interval_ranks(count: int, q: float) -> tuple[int | None, int | None]:
     """Ranks (from 1) of the order statistics that enclose the q-quantile with at least 95 % confidence.
 

@@ -36,7 +36,7 @@ class _Place:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stays:
+class Stays:
     """The rows at one place, shape (m,). `amount` is how much a row takes: bytes of memory, one of all else."""
 
     requested_s: Floats
@@ -82,7 +82,7 @@ def _summarised(scenario: Scenario, runs: Sequence[Run], rows: Sequence[KnownRow
 
 def _of_run(scenario: Scenario, run: Run, rows: KnownRows, pool: int) -> _Place:
     kind, size, length = run.pool_kinds[pool], run.pool_sizes[pool], run.ended_s
-    stays = _stays(scenario, run, rows, pool)
+    stays = stays_of(scenario, run, rows, pool)
     wait = stays.left_s - stays.requested_s
     if kind == "rate_limit":
         limit = next(one for one in scenario.rate_limits if one.name == run.pool_names[pool])
@@ -105,13 +105,14 @@ def _of_run(scenario: Scenario, run: Run, rows: KnownRows, pool: int) -> _Place:
     )
 
 
-def _stays(scenario: Scenario, run: Run, rows: KnownRows, pool: int) -> _Stays:
+def stays_of(scenario: Scenario, run: Run, rows: KnownRows, pool: int) -> Stays:
+    """The rows of `run` at the pool with this index, which is no pool of agents."""
     mine = np.flatnonzero(rows.pool == pool)
     amount = np.ones(len(mine), dtype=np.int64)
     if run.pool_kinds[pool] == "memory":
         asked = {kind.name: max(step.hold_b for step in kind.steps) for kind in scenario.types}
         amount = np.array([asked[name] for name in run.type_names])[run.workflows.type[rows.workflow[mine]]]
-    return _Stays(
+    return Stays(
         requested_s=rows.requested_s[mine],
         left_s=rows.left_s[mine],
         ended_s=rows.ended_s[mine],
@@ -123,7 +124,7 @@ def _stays(scenario: Scenario, run: Run, rows: KnownRows, pool: int) -> _Stays:
     )
 
 
-def _saturated_s(stays: _Stays, kind: str, size: int) -> float:
+def _saturated_s(stays: Stays, kind: str, size: int) -> float:
     """Seconds in which all of it was in use; of memory, in which somebody waited, for it need not come out even."""
     if kind == "memory":
         waited = stays.left_s > stays.requested_s
@@ -131,18 +132,16 @@ def _saturated_s(stays: _Stays, kind: str, size: int) -> float:
     return seconds_at_or_above(stays.left_s[stays.granted], stays.ended_s[stays.granted], size)
 
 
-def _tokens(limit: RateLimit, stays: _Stays, length_s: float) -> tuple[float, float | None, float, float]:
+def _tokens(limit: RateLimit, stays: Stays, length_s: float) -> tuple[float, float | None, float, float]:
     """Of a token bucket: largest and mean share that was used, seconds without a token, grants beyond the limit.
 
     The bucket is played again from its grants (GCRA, as `RateLimit` has it); tokens that were waited for in vain left
     no time, and are not in it.
     """
-    at = np.sort(stays.left_s[stays.granted])
+    at, full_s = bucket_of(limit, stays)
     if not len(at):
         return 0.0, 0.0 if length_s > 0 else None, 0.0, 0.0
     token_s = 1.0 / limit.rate_per_s
-    steps = np.arange(len(at)) * token_s
-    full_s = np.maximum.accumulate(at - steps) + steps + token_s  # when the bucket would be full again, after each
     slack_s = (limit.burst - 1) * token_s
     again_s = np.minimum(full_s - slack_s, length_s)
     since_s = np.maximum(at, np.concatenate(([0.0], again_s[:-1])))
@@ -150,6 +149,14 @@ def _tokens(limit: RateLimit, stays: _Stays, length_s: float) -> tuple[float, fl
     used = np.minimum((full_s - at) / (token_s * limit.burst), 1.0)
     mean = len(at) / (limit.burst + limit.rate_per_s * length_s)
     return float(used.max()), mean, float(np.maximum(again_s - since_s, 0.0).sum()), float(early.sum())
+
+
+def bucket_of(limit: RateLimit, stays: Stays) -> tuple[Floats, Floats]:
+    """When tokens were granted, ascending, and when the bucket would be full again after each; shape (k,) both."""
+    at = np.sort(stays.left_s[stays.granted])
+    token_s = 1.0 / limit.rate_per_s
+    steps = np.arange(len(at)) * token_s
+    return at, np.maximum.accumulate(at - steps) + steps + token_s
 
 
 def waits_for(kind: str, run: Run, rows: KnownRows) -> Floats:

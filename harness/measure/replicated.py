@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -28,19 +28,33 @@ _FIRM = 5
 """Fewer replications than this hardly show how they differ."""
 _FAR_BELOW = 5.0
 """So many workflows that count as one are worth a doubt where there is one replication."""
+_LOOKED_AT = (0.5, 0.95, 0.99)
+"""Levels at which a whole curve is looked at for workflows that are like their neighbours, ascending."""
 _AMPLE = 2
 """Several replications that are worth less than this multiple of what a bound needs carry a doubt."""
 
 
 def percentiles_of_runs(runs: Sequence[Floats], pooled: Floats, shares: Sequence[float]) -> tuple[Estimate, ...]:
     """The percentiles at `shares`; `runs` are latencies in the order of the workflows, `pooled` are all, ascending."""
-    carried = tuple(run for run in runs if len(run))
-    independent = [percentile(pooled, q) for q in shares]
-    if len(pooled) < 2:
-        return tuple(independent)
-    sample = _Sample(carried, pooled)
-    judged = _of_one if len(carried) == 1 else _of_several
-    return tuple(judged(sample, q, seen) for q, seen in zip(shares, independent, strict=True))
+    sample = _Sample(tuple(run for run in runs if len(run)), pooled)
+    return tuple(_judged(sample, q, sample.alike_at) for q in shares)
+
+
+def curve_of_runs(runs: Sequence[Floats], pooled: Floats, levels: Sequence[float]) -> tuple[Estimate, ...]:
+    """The same at many `levels`, each in (0, 1), for the price of a few: at 0.5, 0.95 and 0.99 no different.
+
+    How alike neighbours are is looked at there only; between two of them a level takes the larger factor.
+    """
+    sample = _Sample(tuple(run for run in runs if len(run)), pooled)
+    return tuple(_judged(sample, q, functools.partial(sample.alike_around, q)) for q in levels)
+
+
+def _judged(sample: _Sample, q: float, alike_at: Callable[[float], float]) -> Estimate:
+    seen = percentile(sample.pooled, q)
+    if len(sample.pooled) < 2:
+        return seen
+    factor = alike_at(_value(seen))
+    return _of_one(sample, q, seen, factor) if len(sample.runs) == 1 else _of_several(sample, q, seen, factor)
 
 
 class _Sample:
@@ -49,6 +63,7 @@ class _Sample:
     def __init__(self, runs: tuple[Floats, ...], pooled: Floats) -> None:
         self.runs = runs
         self.pooled = pooled
+        self._factors: dict[float, float] = {}
 
     @functools.cached_property
     def places(self) -> list[Ints]:
@@ -60,21 +75,37 @@ class _Sample:
         return [np.sort(part) for part in np.split(place, ends[:-1])]
 
     @functools.cached_property
-    def _alike_at_median(self) -> float:
-        return alike(self.runs, float(self.pooled[nearest_rank(len(self.pooled), 0.5) - 1]))
+    def before(self) -> list[Ints]:
+        """For each run how many values of other runs stand before each of its own."""
+        return [places - np.arange(len(places)) for places in self.places]
 
     def alike_at(self, value: float) -> float:
         """Workflows that count as one at `value`; a tail has few crossings to tell it by, the median has many."""
-        factor = alike(self.runs, value)
-        return max(factor, self._alike_at_median) if factor > 1 else factor
+        factor = self._alike(value)
+        return max(factor, self._alike(self._quantile(0.5))) if factor > 1 else factor
+
+    def alike_around(self, q: float, value: float) -> float:
+        """The larger of the factors at the two of `_LOOKED_AT` between which `q` lies; `value` is that of `q`."""
+        if q in _LOOKED_AT:
+            return self.alike_at(value)
+        below, above = [at for at in _LOOKED_AT if at < q], [at for at in _LOOKED_AT if at > q]
+        return max(self.alike_at(self._quantile(at)) for at in (*below[-1:], *above[:1]))
+
+    def _quantile(self, q: float) -> float:
+        return float(self.pooled[nearest_rank(len(self.pooled), q) - 1])
+
+    def _alike(self, value: float) -> float:
+        if value not in self._factors:
+            self._factors[value] = alike(self.runs, value)
+        return self._factors[value]
 
 
-def _of_one(sample: _Sample, q: float, seen: Estimate) -> Estimate:
-    factor, count = sample.alike_at(_value(seen)), len(sample.pooled)
+def _of_one(sample: _Sample, q: float, seen: Estimate, factor: float) -> Estimate:
+    count = len(sample.pooled)
     if factor <= 1:
         return seen
     worth = max(1, round(count / factor))
-    low, high = _order_statistics(sample.pooled, worth, q)
+    low, high = _around(_value(seen), *_order_statistics(sample.pooled, worth, q))
     far_below = worth * _FAR_BELOW <= count or (high is None and seen.high is not None)
     said = _said(count, worth, high is not None) if far_below else None
     return Estimate(seen.value, low, high, _joined(seen.doubt, said))
@@ -93,14 +124,19 @@ def _order_statistics(pooled: Floats, worth: int, q: float) -> tuple[float | Non
     return None if least is None else float(pooled[least - 1]), None if most is None else float(pooled[most - 1])
 
 
+def _around(value: float, low: float | None, high: float | None) -> tuple[float | None, float | None]:
+    """The interval, with the value in it: far out in a tail, that of few values may leave out what was seen."""
+    return None if low is None else min(low, value), None if high is None else max(high, value)
+
+
 def _said(count: int, worth: int, bounded: bool) -> str:
     unbounded = "" if bounded else ", too few for an upper bound"
     return f"latencies of neighbours are alike: {count} workflows count as about {worth}{unbounded}"
 
 
-def _of_several(sample: _Sample, q: float, seen: Estimate) -> Estimate:
+def _of_several(sample: _Sample, q: float, seen: Estimate, alike_at_value: float) -> Estimate:
     value, runs, pooled = _value(seen), sample.runs, sample.pooled
-    factor = max(sample.alike_at(value), differing(runs, value))
+    factor = max(alike_at_value, differing(runs, value))
     if factor <= 1:
         return seen
     worth, needed = max(1, round(len(pooled) / factor)), samples_needed(q)
@@ -128,7 +164,7 @@ def _widest(bounds: Sequence[tuple[float | None, float | None]]) -> tuple[float 
 
 def _jackknife(sample: _Sample, q: float, value: float) -> tuple[float, float]:
     """Student's interval of the percentile, from its values without one run at a time."""
-    without = [_without(places, sample.pooled, q) for places in sample.places]
+    without = [_without(before, sample.pooled, q) for before in sample.before]
     logarithmic = value > 0 and min(without) > 0
     scaled = [math.log(one) for one in without] if logarithmic else without
     count = len(scaled)
@@ -140,10 +176,9 @@ def _jackknife(sample: _Sample, q: float, value: float) -> tuple[float, float]:
     return value * math.exp(-half), value * math.exp(min(half, 700.0 - max(0.0, math.log(value))))
 
 
-def _without(places: Ints, pooled: Floats, q: float) -> float:
-    """The percentile of all values but those of the run at `places`."""
-    rank = nearest_rank(len(pooled) - len(places), q) - 1
-    before = places - np.arange(len(places))  # values of other runs before each of this one
+def _without(before: Ints, pooled: Floats, q: float) -> float:
+    """The percentile of all values but those of the run that has `before` of the others before each of its own."""
+    rank = nearest_rank(len(pooled) - len(before), q) - 1
     return float(pooled[rank + int(np.searchsorted(before, rank, side="right"))])
 
 

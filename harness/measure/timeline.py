@@ -54,12 +54,14 @@ class InFlight:
 
     def largest(self) -> int:
         """The largest number in flight, which is reached at a start."""
-        left = self._left(self.started_s) + self._came_and_went()
-        return int((np.arange(1, len(self.started_s) + 1) - left).max(initial=0))
+        return int(self.at_starts().max(initial=0))
 
-    def _left(self, time_s: Floats) -> Ints:
-        """Finished by `time_s`, without those that started at that very instant."""
-        return np.asarray(np.searchsorted(self.finished_s, time_s, side="right") - _equal(self.instant_s, time_s))
+    def at_starts(self) -> Ints:
+        """The number in flight right after each start, that one included; of the shape of `started_s`."""
+        left = np.searchsorted(self.finished_s, self.started_s, side="right")
+        if len(self.instant_s):
+            left = left - _equal(self.instant_s, self.started_s) + self._came_and_went()
+        return np.asarray(np.arange(1, len(self.started_s) + 1) - left)
 
     def _came_and_went(self) -> Ints:
         """Those before each that started and ended at the instant of its start."""

@@ -27,6 +27,7 @@ from harness.measure.warm_up import counted_part
 from harness.report.bottlenecks import bottlenecks_block
 from harness.report.figures import Figures, below, estimates_of, largest, number, text
 from harness.report.model import SCHEMA_VERSION, Report
+from harness.report.over_time import over_time_block, quantiles_block
 from harness.report.series import coarser, log_linear, thin
 from harness.report.service_times import service_times_block
 from harness.report.signals import signals_block
@@ -73,9 +74,11 @@ def build_report(
         "baseline": _baseline(lines),
         **_measured(scenario, runs, metrics),
         **_workers([share for run in runs for share in run.shares]),
+        **over_time_block(scenario, kept[0]),
         **service_times_block(scenario, kept),
     }
     document["latency"]["histogram"] = _histogram(scenario, kept)
+    document["latency"] |= quantiles_block(scenario, kept)
     return Report(document)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.errors import Mistake
 from harness.judge.baseline import is_at_limit, overall_of, satisfies
+from harness.report.consistency_over_time import contradictions_over_time
 
 _PERCENTILES = ("p50", "p95", "p99")
 
@@ -23,6 +24,7 @@ def contradictions(document: Mapping[str, Any]) -> Iterator[Mistake]:
     yield from _misjudged(document["baseline"])
     for ascending in _ascending(document):
         yield from _disordered(ascending)
+    yield from contradictions_over_time(document)
 
 
 # --------------------------------------------------------------------------- verdicts

@@ -145,9 +145,17 @@ def _move_exclusively(temporary: Path, final: Path) -> None:
             raise
 
 
+_NUMBERS = re.compile(r"\[\n\s*((?:[-\d.eE+]+|null)(?:,\n\s*(?:[-\d.eE+]+|null))*)\n\s*\]")
+"""A list of numbers as `json.dumps` indents it; no text of JSON holds the line break after the bracket."""
+
+
 def json_text(document: Any) -> str:
-    """`document` as strict JSON, ending with a newline; raises ValueError for NaN and infinity."""
-    return json.dumps(document, indent=1, allow_nan=False, ensure_ascii=True) + "\n"
+    """`document` as strict JSON, ending with a newline; raises ValueError for NaN and infinity.
+
+    Indented by one, but for lists of numbers: a series has one line, not one for each of its values.
+    """
+    indented = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=True)
+    return _NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", indented) + "\n"
 
 
 # --------------------------------------------------------------------------- in

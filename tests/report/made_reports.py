@@ -173,13 +173,23 @@ def make_metrics(**changes: Any) -> MultiAgentLoadMetrics:
     return MultiAgentLoadMetrics(**{**given, **changes})
 
 
-def make_run(scenario: Scenario, clock: str = "virtual", **changes: Any) -> Run:
+def make_latencies(latency: LatencyMetrics) -> list[float]:
+    """Forty latencies, ascending, with the percentiles that `latency` says they have."""
+    p50, p95, largest = (one.value for one in (latency.p50, latency.p95, latency.max))
+    if p50 is None or p95 is None or largest is None:
+        return [0.25 + index / 64 for index in range(40)]
+    return np.interp(np.arange(1, 41), [1, 20, 38, 39, 40], [p50 / 2, p50, p95, largest, largest]).tolist()
+
+
+def make_run(
+    scenario: Scenario, clock: str = "virtual", *, latency: LatencyMetrics | None = None, **changes: Any
+) -> Run:
     """The columns of forty workflows, a tenth of a second apart; 38 succeed, one fails, one times out."""
     recorder = Recorder()
-    for index in range(40):
-        recorder.offer(0.1 * index, 0, 0)
-        recorder.started[index] = 0.1 * index
-        recorder.end(index, 0.1 * index + 0.25 + index / 64, {7: 1, 9: 2}.get(index, 0), None)
+    for index, latency_s in enumerate(make_latencies(latency or make_latency())):
+        recorder.offer(0.0625 * index, 0, 0)
+        recorder.started[index] = 0.0625 * index
+        recorder.end(index, 0.0625 * index + latency_s, {7: 1, 9: 2}.get(index, 0), None)
     given: dict[str, Any] = {
         "scenario": scenario.name,
         "digest": "0011223344556677",  # not the scenario's own: golden files outlive changes of the declaration
@@ -195,7 +205,7 @@ def make_run(scenario: Scenario, clock: str = "virtual", **changes: Any) -> Run:
         "attempts": recorder.attempt_columns(),
         "resources": empty_series(modelled=True),
         "gauges": Series(np.arange(4.0), {"queue_depth": np.array([0.0, 6.0, 2.0, 0.0])}),
-        "ended_s": 10.0,
+        "ended_s": max(10.0, *recorder.finished),
         "driver_cpu_s": 6e-4,
         "real_s": 0.01,
     }
@@ -220,7 +230,7 @@ def make_report(
         "timestamp": WHEN,
         "run_id": RUN_ID,
     }
-    runs = [make_run(declared, **(run or {}))]
+    runs = [make_run(declared, latency=measured.latency, **(run or {}))]
     return build_report(declared, runs, measured, judge_baseline(declared, measured), **{**given, **changes})
 
 

@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.measure.histogram import RELATIVE_ERROR
+from harness.measure.latency_curve import latency_curve
 from harness.measure.metrics import summarise
 from harness.measure.record import Outcome, Recorder, Run, Series, empty_series, no_attempts
 from harness.measure.timeline import in_flight
 from harness.measure.totals.folding import TotalsRecorder
+from harness.measure.totals.over_time import totals_curve, totals_over_time
 from harness.measure.totals.quantiles import quantile_of_windows
 from harness.measure.totals.record import Totals, merged
 from harness.measure.totals.summarised import summarise_totals
@@ -116,6 +118,33 @@ def test_totals_say_what_rows_say(seed: int, workflows: int, grid_s: float | Non
     started_and_ended_at_once = (run.workflows.started_s == run.workflows.finished_s).any()
     if not started_and_ended_at_once:  # those are counted by their order in a queue that rows alone remember
         assert totals.most_in_flight == in_flight(run.workflows).largest()
+
+
+@given(seed=st.integers(0, 2**32), workflows=st.integers(1, 400), grid_s=st.sampled_from([None, 0.05]))
+@settings(max_examples=15, deadline=None)
+def test_what_totals_tell_over_time_is_what_rows_tell(seed: int, workflows: int, grid_s: float | None) -> None:
+    run, totals = both(seed, workflows, grid_s, 0.02)
+    seen, exact = totals_over_time(SCENARIO, totals), latency_curve([run])
+    assert seen is not None
+    assert (seen.offered, seen.in_flight, seen.outliers_s) == (None, None, None)
+    assert int(seen.outcomes["succeeded"].sum()) == totals.outcomes[Outcome.SUCCEEDED]
+    edges = seen.window_s * np.arange(seen.windows + 1)
+    assert edges[-2] <= run.ended_s
+    chosen = run.workflows.outcome <= Outcome.TIMED_OUT
+    finished, latency = run.workflows.finished_s[chosen], (run.workflows.finished_s - run.workflows.due_s)[chosen]
+    assert seen.latency.count.tolist() == np.histogram(finished, np.append(edges[:-1], np.inf))[0].tolist()
+    for k in np.flatnonzero(seen.latency.count).tolist():
+        mine = np.sort(
+            latency[(finished >= edges[k]) & (finished < (edges[k + 1] if k + 1 < seen.windows else np.inf))]
+        )
+        ranks = [1, *(max(1, math.ceil(round(q * len(mine), 9))) for q in (0.5, 0.95)), len(mine)]
+        found = [getattr(seen.latency, name)[k] for name in ("min", "p50", "p95", "max")]
+        assert found == pytest.approx([mine[rank - 1] for rank in ranks], rel=RELATIVE_ERROR, abs=1e-9)
+    curve = totals_curve([totals])
+    assert (curve is None) == (exact is None)
+    if curve is not None and exact is not None:
+        values = [[float(one.value or 0.0) for one in of.quantiles] for of in (curve, exact)]
+        assert values[0] == pytest.approx(values[1], rel=RELATIVE_ERROR, abs=1e-9)
 
 
 @given(seed=st.integers(0, 2**32), parts=st.integers(2, 8))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -24,24 +25,34 @@ def quantile_of_windows(windows: Ints, q: float) -> Estimate:
     by the jackknife that leaves out one window at a time (J. Shao and C. F. J. Wu, Annals of Statistics 17, 1989,
     pp. 1176-1197); where there are not, a doubt says that neighbours were taken as independent.
     """
-    total = windows.sum(axis=0)
-    cumulated = np.cumsum(total)
+    return quantiles_of_windows(windows, (q,))[0]
+
+
+def quantiles_of_windows(windows: Ints, levels: Sequence[float]) -> tuple[Estimate, ...]:
+    """The same at many levels, each in (0, 1); the histograms are walked once."""
+    cumulated = np.cumsum(windows.sum(axis=0))
+    without = _without_each(windows, cumulated) if len(windows) >= FEWEST else []
+    return tuple(_quantile(cumulated, without, q) for q in levels)
+
+
+def _quantile(cumulated: Ints, without: Sequence[Ints], q: float) -> Estimate:
+    """From what all windows hold, and what they hold without each one (none: too few to tell how they differ)."""
     count = int(cumulated[-1])
     value = _at(cumulated, nearest_rank(count, q))
     low, high = (None if rank is None else _at(cumulated, rank) for rank in interval_ranks(count, q))
     needed = samples_needed(q)
     doubts = [] if count >= needed else [f"p{100 * q:g} of {count} workflows; {needed} are needed for a 95 % bound"]
-    if len(windows) < FEWEST:
+    if not without:
         doubts.append("the interval takes workflows that follow one another as independent: the run is short")
     else:
-        least, most = _jackknife(windows, cumulated, q, value)
+        least, most = _jackknife(without, q, value)
         low, high = None if low is None else min(low, least), None if high is None else max(high, most)
     return Estimate(value, low, high, "; ".join(doubts) or None)
 
 
-def _jackknife(windows: Ints, cumulated: Ints, q: float, value: float) -> tuple[float, float]:
+def _jackknife(without_each: Sequence[Ints], q: float, value: float) -> tuple[float, float]:
     """Student's interval of the percentile; weights a window by what it holds, as the pooled percentile does."""
-    without = np.array([_at(rest, nearest_rank(int(rest[-1]), q)) for rest in _without_each(windows, cumulated)])
+    without = np.array([_at(rest, nearest_rank(int(rest[-1]), q)) for rest in without_each])
     if not (without > 0).all() or value <= 0:
         return value, value
     scaled: Floats = np.log(without)
