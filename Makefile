@@ -10,13 +10,13 @@ ACTIONS := $(wildcard .github/actions/*/action.yml)
 # what measures no time of its own may share the machine; pytest-benchmark and all that waits has it to itself
 ARITHMETIC := $(addprefix tests/,simulate adopt docs github house judge plan report scenario totals)
 
-.PHONY: bench test lint types rules workflows tests compare-speed verdicts clean
+.PHONY: bench test lint types rules workflows docs tests compare-speed verdicts clean
 .DEFAULT_GOAL := bench
 
 bench: $(RUNTIME)
 	$(BIN)/harness run --report-dir reports
 
-test: lint types rules workflows tests
+test: lint types rules workflows docs tests
 
 lint: $(DEV)
 	$(BIN)/ruff check .
@@ -34,6 +34,10 @@ workflows: $(DEV)
 	$(BIN)/actionlint -shellcheck $(BIN)/shellcheck .github/workflows/*.yml
 	$(BIN)/zizmor --offline --quiet .github/workflows $(ACTIONS)
 	$(BIN)/shellcheck .ci/run $(wildcard .github/actions/*/*.sh)
+
+# the site, into build/docs; what Sphinx warns of (a document that no page lists, a link to nowhere) is an error
+docs: $(DEV)
+	$(BIN)/python -m sphinx --quiet --fresh-env -W --keep-going --builder html docs build/docs
 
 tests: $(DEV)
 	$(BIN)/python -m pytest tests/performance --load-clock wall --quiet

@@ -63,7 +63,7 @@ def load_catalog() -> Catalog:
     return _built_in()[1]
 
 
-def load_scenarios(path: Path | None = None) -> Catalog:
+def load_scenarios(path: Path | str | None = None) -> Catalog:
     """The built-in catalog, extended or overridden by the TOML file `path`.
 
     A scenario or workflow type of the file replaces the built-in one of that name as a whole; a scenario that says
@@ -71,6 +71,7 @@ def load_scenarios(path: Path | None = None) -> Catalog:
     """
     if path is None:
         return load_catalog()
+    path = Path(path)
     own = read_document(path)
     _refuse(path, schema_mistakes("scenario", own))
     base = _built_in()[0]
