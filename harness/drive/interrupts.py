@@ -106,6 +106,7 @@ class Interrupts:
 
     def rearm(self, limit_s: float) -> None:
         """Break in after `limit_s` real seconds from now instead, and every second after, should that be swallowed."""
+        self._limit_s = limit_s
         if signal.SIGALRM in self._before:
             signal.setitimer(signal.ITIMER_REAL, limit_s, _AGAIN_S if limit_s else 0.0)
 

@@ -8,6 +8,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from harness.drive.interrupts import Interrupts, LoopBlockedError
 from harness.drive.target import Workflow
 from tests.drive.small import drive, errors, outcomes
 
@@ -105,6 +107,16 @@ def test_a_target_that_blocks_the_loop_is_broken_out_of() -> None:
 
 
 # --------------------------------------------------------------------------------------------- clocks that cannot go on
+
+
+def test_a_loop_that_came_round_is_given_as_long_again_as_was_last_said() -> None:
+    """And not as long as the limit that it began with, which is that of a target's start."""
+    came_round = iter((True, False))
+    with Interrupts(3600.0, lambda _reason: None, False, lambda: next(came_round)) as interrupts:
+        interrupts.rearm(0.05)
+        with pytest.raises(LoopBlockedError):
+            threading.Event().wait(60)
+    assert next(came_round, None) is None
 
 
 def test_a_deadlock_on_the_virtual_clock_names_who_waits_where() -> None:
