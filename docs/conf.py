@@ -34,6 +34,8 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False
+html_show_search_summary = False  # a page opened from disk may not fetch another one
+html_context = {"default_mode": "auto"}
 html_theme_options = {
     "logo": {"text": "agent-load-harness"},
     "navbar_align": "left",

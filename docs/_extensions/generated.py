@@ -3,6 +3,8 @@
 - `<!-- navigation -->` at the end of a page: the documents that its list items link to are those below it. One that no
   page has below it is a warning of Sphinx, and warnings are errors.
 - `<!-- generated: NAME ARGUMENT -->`: replaced by what `SOURCES[NAME]` makes of the code or of a schema.
+- A block that a test saves as a file (`<!-- test: file NAME -->`, see tests/docs/blocks.py) has its name above it, and
+  one that is what a command prints looks like it.
 - A document below `examples/` is the README of the example of its name, so that links to the example lead to it.
 """
 
@@ -30,6 +32,8 @@ SOURCES: dict[str, Callable[[str], str]] = {
 _GENERATED = re.compile(r"^<!-- generated: ([\w-]+) ?([\w-]*) -->$", flags=re.MULTILINE)
 _NAVIGATION = "<!-- navigation -->"
 _LISTED = re.compile(r"^ *- +\[([^\]]+)\]\(([^)#:]+)\.md\)", flags=re.MULTILINE)
+_FILE = re.compile(r"^<!-- test: (?:file|append) (\S+) -->\n((?:<!-- .*\n)*)```(\w+)\n", flags=re.MULTILINE)
+_PRINTED = re.compile(r"^<!-- test: output -->\n```text\n", flags=re.MULTILINE)
 _TO_EXAMPLE = re.compile(r"\]\((?:\.\./)+examples/(\w+)(?:/README\.md)?/?\)")
 
 
@@ -39,6 +43,8 @@ def rewritten(document: str, text: str, examples: Path) -> str:
     if document.startswith("examples/"):
         text = _readme(document.removeprefix("examples/"), examples)
     text = _TO_EXAMPLE.sub(rf"]({depth}examples/\1.md)", text)
+    text = _FILE.sub(r"\2```{code-block} \3\n:caption: \1\n\n", text)
+    text = _PRINTED.sub("```{code-block} text\n:class: printed\n\n", text)
     if _NAVIGATION in text:
         text = text.replace(_NAVIGATION, _navigation(text))
     return _GENERATED.sub(lambda marker: _source(document, marker), text)
@@ -72,14 +78,15 @@ def _read(app: Sphinx, document: str, source: list[str]) -> None:
 
 
 def _examples_as_code(_: Sphinx, __: object, lines: list[str]) -> None:
-    """sphinx-click makes line blocks of click's unwrapped paragraphs, which are examples: columns, not prose."""
+    """sphinx-click makes line blocks of click's unwrapped paragraphs: what begins with a command is code."""
     made: list[str] = []
     for line in lines:
-        if line.startswith("| "):
-            made += [] if made and made[-1].startswith("   ") else ["", ".. code-block:: console", ""]
+        in_code = bool(made) and made[-1].startswith("   ")
+        if line.startswith("| ") and (in_code or line.startswith("| harness ")):
+            made += [] if in_code else ["", ".. code-block:: console", ""]
             made.append(f"   {line[2:]}")
         else:
-            made.append(line)
+            made.append(line.removeprefix("| "))
     lines[:] = made
 
 

@@ -37,7 +37,9 @@ _BOUNDS = {
 def page(name: str) -> str:
     """The tables of the schema `name`, as Markdown."""
     root = load_schema(name)
-    lines = [escaped(root.get("description", "")), ""]
+    lines = (
+        [] if name == "scenario" else [escaped(root.get("description", "")), ""]
+    )  # that one speaks of itself as a schema
     for title, node in _objects(root, root):
         lines += _table(title, node, root)
     return "\n".join(lines)
@@ -65,7 +67,7 @@ def _objects(root: Node, node: Node) -> Iterator[tuple[str, Node]]:
             return
         if ref:
             seen.add(ref)
-        if fields(one):
+        if fields(one) and not _is_map(one, root):
             yield path, one
         for name, field in fields(one).items():
             yield from below(f"{path}.{name}".removeprefix("."), field)
@@ -73,6 +75,11 @@ def _objects(root: Node, node: Node) -> Iterator[tuple[str, Node]]:
             yield from below(f"{path}[]" if part is one.get("items") else path, part)
 
     return below("", node)
+
+
+def _is_map(node: Node, root: Node) -> bool:
+    """Whether it has no fields of its own, and its entries are objects that have: they get a table, it does not."""
+    return list(fields(node)) == ["NAME"] and bool(fields(_followed(fields(node)["NAME"], root)[0]))
 
 
 def _parts(node: Node) -> list[Node]:
@@ -98,6 +105,7 @@ def _table(path: str, node: Node, root: Node) -> Iterator[str]:
     if path and node.get("description"):
         yield escaped(node["description"])
         yield ""
+    yield from ("```{table}", ":class: fields", "")
     yield "| field | what stands there | meaning |"
     yield "|---|---|---|"
     required = set(node.get("required", ()))
@@ -105,7 +113,7 @@ def _table(path: str, node: Node, root: Node) -> Iterator[str]:
         shown, _ = _followed(field, root)
         always = "" if name in required or name == "NAME" or not required else ", may be absent"
         yield f"| {code(name)} | {allowed(field, root)}{always} | {escaped(shown.get('description', ''))} |"
-    yield ""
+    yield from ("```", "")
 
 
 def allowed(field: Node, root: Node) -> str:
