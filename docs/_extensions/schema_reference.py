@@ -37,9 +37,8 @@ _BOUNDS = {
 def page(name: str) -> str:
     """The tables of the schema `name`, as Markdown."""
     root = load_schema(name)
-    lines = (
-        [] if name == "scenario" else [escaped(root.get("description", "")), ""]
-    )  # that one speaks of itself as a schema
+    of_itself = name == "scenario"  # its description is for who reads the schema
+    lines = [] if of_itself else [escaped(root.get("description", "")), ""]
     for title, node in _objects(root, root):
         lines += _table(title, node, root)
     return "\n".join(lines)
