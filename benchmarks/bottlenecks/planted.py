@@ -3,7 +3,8 @@
 Planted means: the load asks for 1.1 to 2 times what the one resource can do, and for at most 0.5 of what each other can
 (rates), or keeps 1.5 to 3 times as many workflows in flight as fill the one resource, at whose pace each other is at
 most half busy (closed). A queue is short where bursts are 1.5 to 3 times what pool and queue hold together while the
-pool could do twice the mean load. Healthy means at most half of everything, bursts that fit, or one short spike.
+pool could do twice the mean load. The generator is the limit where its own cap on workflows in flight is what is short,
+under a rate. Healthy means at most half of everything, bursts that fit, or one short spike.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from harness.scenario.model import (
     WorkflowType,
 )
 
-CAUSES = ("agent_pool", "named_pool", "queue", "cpu", "memory", "connection_pool", "rate_limit", "none")
+CAUSES = ("agent_pool", "named_pool", "queue", "cpu", "memory", "connection_pool", "rate_limit", "generator", "none")
 SHORT = (1.1, 2.0)
 AMPLE = (0.1, 0.5)
 FILLED = (1.5, 3.0)
@@ -120,7 +121,14 @@ def _law(luck: Random, mean: float) -> Distribution:
 # --------------------------------------------------------------------------- one resource that is short
 
 
-_RESOURCE = {"cpu": "cores", "memory": "memory", "connection_pool": "db", "rate_limit": "model", "agent_pool": "agents"}
+_RESOURCE = {
+    "agent_pool": "agents",
+    "cpu": "cores",
+    "memory": "memory",
+    "connection_pool": "db",
+    "rate_limit": "model",
+    "generator": "cap",
+}
 
 
 def _short(luck: Random, cause: str) -> Planted:
@@ -136,6 +144,8 @@ def _short(luck: Random, cause: str) -> Planted:
             limit=cause == "rate_limit" or luck.random() < 0.3,
             memory=cause == "memory" or luck.random() < 0.3,
         )
+        if cause == "generator":
+            work.demands["cap"] = work.latency_s
         found = _sized(luck, work, short)
         if found is not None:
             scenario, how = found
@@ -156,10 +166,11 @@ def _sized(luck: Random, work: _Work, short: str) -> tuple[Scenario, str] | None
         if demand and not low <= rate * demand / sizes[resource] <= high:
             return None
     pace = sizes[short] / work.demands[short]
-    if luck.random() < 0.5:
+    if short == "cap" or luck.random() < 0.5:
         workflows = min(3000, max(400, math.ceil(30 * pace * work.latency_s)))
         law = "constant" if luck.random() < 0.3 else "poisson"
-        load: Load = RateLoad(rate, law, workflows=workflows)
+        cap = int(sizes["cap"]) if "cap" in sizes else None
+        load: Load = RateLoad(rate, law, workflows=workflows, max_in_flight=cap)
         return _scenario(luck, load, work, sizes, short), f"{law} rate"
     # at the pace of the one that is short, every other one must be at most half busy
     if any(pace * of / sizes[name] > AMPLE[1] for name, of in work.demands.items() if name != short):

@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.measure.latency import latencies
 from harness.measure.record import Outcome, Run
-from harness.scenario.model import Scenario
+from harness.scenario.model import RateLoad, Scenario
 
 FACTOR = 4
 RESOURCES = ("agent_pool", "queue", "cpu", "memory", "connection_pool", "rate_limit")
@@ -32,6 +32,11 @@ def relieved(scenario: Scenario, cause: str, name: str = "") -> Scenario:
         case "connection_pool":
             wider = [change(one, size=one.size * FACTOR) for one in scenario.connections]
             found = change(scenario, connections=tuple(wider))
+        case "generator" if isinstance(scenario.load, RateLoad):
+            cap = scenario.load.max_in_flight
+            found = change(scenario, load=change(scenario.load, max_in_flight=cap and cap * FACTOR))
+        case "generator":
+            found = scenario
         case _:
             limits = scenario.rate_limits
             faster = [change(one, rate_per_s=one.rate_per_s * FACTOR, burst=one.burst * FACTOR) for one in limits]
@@ -51,7 +56,7 @@ def all_relieved(scenario: Scenario) -> Scenario:
 def others(scenario: Scenario, cause: str, name: str) -> list[tuple[str, str]]:
     """Every other single resource of the scenario that could be relieved instead."""
     pools = [("agent_pool", pool.name) for pool in scenario.pools]
-    found = [*pools, ("cpu", ""), ("memory", ""), ("connection_pool", ""), ("rate_limit", "")]
+    found = [*pools, ("cpu", ""), ("memory", ""), ("connection_pool", ""), ("rate_limit", ""), ("generator", "")]
     if cause == "queue":
         return [one for one in found if one[0] != "agent_pool"]  # more agents hold a burst, too
     mine = ("agent_pool", name) if cause in ("agent_pool", "named_pool") else (cause, "")

@@ -7,8 +7,9 @@ from __future__ import annotations
 import statistics
 import sys
 from collections.abc import Callable
+from functools import partial
 
-from benchmarks.capacity.planted import LIMITS, OPTIMUM, Contended, Hidden, pool_of, search
+from benchmarks.capacity.planted import LIMITS, OPTIMUM, OTHERS, Contended, Hidden, limited, pool_of, search
 from harness.judge.capacity.record import Capacity
 
 _REPLICATIONS = 10
@@ -46,6 +47,10 @@ def main() -> None:
                 seeds=seeds,
             )
         )
+    for cause, knee in OTHERS:
+        scenario = limited(cause, knee)
+        find = partial(search, scenario, replications=_REPLICATIONS)
+        print(line(cause.replace("_", " "), knee, "hard_limit", 0.05, find, seeds=seeds))
     scenario = pool_of(1)
     for size in LIMITS:
         how = {"target": lambda size=size: Hidden(size)}

@@ -1,4 +1,4 @@
-"""Systems whose knee is known: agent pools of sizes that are on no search grid, and contention with a known optimum."""
+"""Systems whose knee is known: limits of sizes that are on no search grid, and contention with a known optimum."""
 
 from __future__ import annotations
 
@@ -14,9 +14,20 @@ from harness.judge.capacity.record import Capacity
 from harness.judge.capacity.result import find_capacity
 from harness.judge.capacity.search import Effort, search_of
 from harness.scenario.load import find_scenario, load_scenarios
-from harness.scenario.model import Pool, Scenario
+from harness.scenario.model import (
+    ConnectionPool,
+    Exponential,
+    MemoryAdmission,
+    Pool,
+    RateLimit,
+    Retry,
+    Scenario,
+    Step,
+    WorkflowType,
+)
 
 LIMITS = (37, 64, 75, 110)
+OTHERS = (("connections", 37), ("rate_limit", 64), ("memory", 75), ("cpu", 110))
 OPTIMUM = 70
 SEEDS_APART = 1000
 """Searches of different seeds share no replication."""
@@ -26,6 +37,30 @@ def pool_of(size: int) -> Scenario:
     """Simple workflows (one model call, lognormal, with retries) on a pool of `size` agents, its queue unbounded."""
     scenario = find_scenario(load_scenarios(None), "test_agent_pool_exhaustion")
     return dataclasses.replace(scenario, pools=(Pool("agents", size),))
+
+
+def limited(cause: str, knee: int) -> Scenario:
+    """Workflows of one step, of 200 ms on average, with agents for all: `cause` is used up by `knee` in flight.
+
+    `connections`: so many; `rate_limit`: the tokens that so many take; `memory`: what so many declare; `cpu`: four
+    cores, and a part of the step on them that keeps four busy at so many in flight.
+    """
+    scenario, mean_s = pool_of(8192), 0.2
+    asks, burn_s = {"connections": "db", "rate_limit": "models"}.get(cause), 4 * mean_s / knee
+    step = Step("ask", wait=Exponential(mean_s))
+    given: dict[str, Any] = {}
+    if cause == "connections":
+        step, given = dataclasses.replace(step, connections=asks), {"connections": (ConnectionPool("db", knee),)}
+    if cause == "rate_limit":
+        step = dataclasses.replace(step, rate_limit=asks)
+        given = {"rate_limits": (RateLimit("models", knee / mean_s, 1, "wait"),)}
+    if cause == "memory":
+        step, given = dataclasses.replace(step, hold_b=2**20), {"memory": MemoryAdmission(knee * 2**20)}
+    if cause == "cpu":
+        step = dataclasses.replace(step, wait=Exponential(mean_s - burn_s), burn=Exponential(burn_s))
+        given = {"cores": 4}
+    kinds = (WorkflowType("ask", (step,)),)
+    return dataclasses.replace(scenario, types=kinds, mix=(("ask", 1.0),), retry=Retry(), **given)
 
 
 class Contended:

@@ -85,7 +85,7 @@ def _use(
     return ResourceUse(
         kind=cast(UseKind, kind),
         name=name,
-        size=_rate(scenario, name)
+        size=rate_of(scenario, name)
         if kind == "rate_limit"
         else float(sum(run.pool_sizes[k] for k in np.flatnonzero(pools))),
         queue=None if kind != "agents" or None in queues else sum(one for one in queues if one is not None),
@@ -108,7 +108,7 @@ def _sums(scenario: Scenario, run: Run, latencies: Latencies, rows: KnownRows, p
     mine = np.flatnonzero(rows.place == place)
     begin, end = window_of(run)
     window = end - begin
-    amount = _amounts(scenario, run, kind, rows.workflow[mine])
+    amount = amounts(scenario, run, kind, rows.workflow[mine])
     requested, left, ended = (np.clip(of[mine], begin, end) for of in (rows.requested_s, rows.left_s, rows.ended_s))
     granted = rows.granted[mine]
     waits = _waits(rows, place, len(run.workflows))
@@ -118,7 +118,7 @@ def _sums(scenario: Scenario, run: Run, latencies: Latencies, rows: KnownRows, p
     refused, gave_up = _ended_by(run, rows, place)
     if kind == "rate_limit":
         capacity = (
-            _rate(scenario, rows.places[place][1]) * window + run.pool_sizes[int(rows.pool[mine][0])]
+            rate_of(scenario, rows.places[place][1]) * window + run.pool_sizes[int(rows.pool[mine][0])]
             if len(mine)
             else 0.0
         )
@@ -140,7 +140,7 @@ def _sums(scenario: Scenario, run: Run, latencies: Latencies, rows: KnownRows, p
     )
 
 
-def _amounts(scenario: Scenario, run: Run, kind: str, workflow: Ints) -> Floats:
+def amounts(scenario: Scenario, run: Run, kind: str, workflow: Ints) -> Floats:
     """How much each row takes: bytes of memory, one of everything else."""
     if kind != "memory":
         return np.ones(len(workflow))
@@ -205,5 +205,6 @@ def _at_once(run: Run, rows: KnownRows, mine: Ints) -> tuple[int, int]:
     return int(soon.sum()), len(turned)
 
 
-def _rate(scenario: Scenario, name: str) -> float:
+def rate_of(scenario: Scenario, name: str) -> float:
+    """Tokens per second of the rate limit of that name."""
     return next((one.rate_per_s for one in scenario.rate_limits if one.name == name), 0.0)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from harness.errors import Mistake, ReportError
+from harness.judge.bottleneck.records import Limitation
 from harness.judge.capacity.fits import Fit
 from harness.judge.capacity.record import Capacity, Trial
 from harness.measure.metrics import Estimate
@@ -143,10 +144,15 @@ def _trial(one: Trial) -> dict[str, Any]:
         "verdict": one.verdict,
         "settled": one.settled,
         "broken": [text(reason) for reason in one.broken],
+        "limited_by": _limited(one.limited),
         "busy": [{"name": text(busy.name), "kind": busy.kind, "share": number(busy.share)} for busy in one.busy],
         "not_fitted": None if one.why_not is None else text(one.why_not),
         "invalid": None if one.invalid is None else text(one.invalid),
     }
+
+
+def _limited(one: Limitation | None) -> dict[str, str] | None:
+    return None if one is None else {"cause": one.cause, "name": text(one.name), "sentence": text(one.sentence)}
 
 
 def _estimate(one: Estimate) -> dict[str, float | None]:

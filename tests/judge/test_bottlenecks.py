@@ -154,6 +154,27 @@ def test_connections_held_by_those_who_wait_for_a_token_are_not_the_limit() -> N
     assert (found.cause, found.name) == ("rate_limit", "model")
 
 
+@pytest.mark.parametrize(
+    ("cap", "size", "cause"), [(12, 90, "generator"), (200, 9, "agent_pool"), (12, 9, "agent_pool")]
+)
+def test_the_loads_own_cap_is_the_limit_where_those_in_flight_wait_for_nothing(cap: int, size: int, cause: str) -> None:
+    """100 a second, 150 ms each; two ms of it on a core that is hardly used, which is not what holds the cap up."""
+    steps = (Step("ask", wait=Exponential(0.15), burn=Constant(0.002)),)
+    load = RateLoad(100.0, "poisson", duration_s=20.0, max_in_flight=cap)
+    scenario = declared(steps, (Pool("agents", size),), load, cores=2)
+    found = limiting(scenario, [simulated(scenario)])
+    assert found.cause == cause, found.sentence
+    if cause == "generator":
+        assert found.sentence.startswith("the load's own cap on workflows in flight: at most 12, ")
+
+
+def test_a_load_held_back_by_a_queue_that_blocks_is_held_by_its_pool() -> None:
+    pools = (Pool("agents", 9, 10, overflow="block"),)
+    load = RateLoad(100.0, "poisson", duration_s=20.0)
+    scenario = declared((Step("ask", wait=Exponential(0.15), burn=Constant(0.002)),), pools, load, cores=2)
+    assert limiting(scenario, [simulated(scenario)]).cause == "agent_pool"
+
+
 # --------------------------------------------------------------------------- queue or pool
 
 

@@ -45,6 +45,13 @@ def test_a_rate_runs_as_long_as_declared_or_longer() -> None:
     assert long == pytest.approx(30.0 + 160.0)
 
 
+def test_a_low_rate_has_as_much_longer_for_its_run_as_it_takes() -> None:
+    open_load = scenario("10_concurrent_workflows", load=RateLoad(100.0, "poisson", duration_s=20.0))
+    trial = steady_trial(open_load, 6.25, Length(least=3000))
+    assert trial.load.duration_s == pytest.approx(480.0)  # type: ignore[union-attr]
+    assert trial.run_timeout_s >= open_load.run_timeout_s * 480 / 20
+
+
 def test_a_law_without_one_number_is_refused_by_name() -> None:
     ramp = scenario("10_concurrent_workflows", load=ClosedRampLoad(1, 20, 10.0))
     with pytest.raises(DeclarationError, match=r"load\.law: expected one of closed, burst.*found closed_ramp"):

@@ -10,6 +10,7 @@ import numpy as np
 from harness.judge.capacity.fits import Curve, Fit, chosen, curve_of, fits, jackknifed
 from harness.judge.capacity.record import Knee, Trial
 from harness.judge.capacity.search import Search
+from harness.measure.record import CORES
 
 FEWEST = 5
 """Levels below which no curve is fitted."""
@@ -81,23 +82,24 @@ def all_fits(usable: Sequence[Trial]) -> tuple[Fit, ...]:
 
 
 def chosen_fit(usable: Sequence[Trial]) -> Fit | None:
-    """The fit that the levels speak for; a bent curve gives way where a pool that is all in use says otherwise.
+    """The fit that the levels speak for; a bent curve gives way where what is all in use says otherwise.
 
     Where the work is uneven the corner of a hard limit is round, and the rounder curve fits better. But what the
-    gauges show decides: a pool that is all in use, with a throughput that does not fall again, is a hard limit.
+    gauges show decides: a resource that is all in use, with a throughput that does not fall again, is a hard limit.
     """
     found = all_fits(usable)
     if not found:
         return None
     best = chosen(found)
     _, hard, _ = found
-    if best.model == "usl" and hard.low is not None and _pool_all_in_use(usable[-1]) and not _falls(usable):
+    if best.model == "usl" and hard.low is not None and _something_all_in_use(usable[-1]) and not _falls(usable):
         return hard
     return best
 
 
-def _pool_all_in_use(trial: Trial) -> bool:
-    return any(one.kind == "pool" and one.share >= SATURATED for one in trial.busy)
+def _something_all_in_use(trial: Trial) -> bool:
+    """Pools, connections, tokens, modelled cores: what there is so much of and no more, whoever else waits."""
+    return any((one.kind != "cpu" or one.name == CORES) and one.share >= SATURATED for one in trial.busy)
 
 
 def _falls(usable: Sequence[Trial]) -> bool:

@@ -124,7 +124,8 @@ def _rate_trial(scenario: Scenario, load: RateLoad, rate_per_s: float, length: L
     counted_s = max(declared_s - scenario.warm_up_s, turns_s, 20 / rate_per_s, length.least / rate_per_s)
     duration_s = warm_up_s + counted_s
     changed = dataclasses.replace(load, rate_per_s=rate_per_s, workflows=None, duration_s=duration_s)
-    longer = duration_s * rate_per_s / max(declared_s * load.rate_per_s, 1)
+    # a low rate takes longer for as many, a high one may leave more to be done at its end
+    longer = max(duration_s / declared_s, duration_s * rate_per_s / max(declared_s * load.rate_per_s, 1))
     return _with(scenario, changed, longer, warm_up_workflows=0, warm_up_s=warm_up_s)
 
 

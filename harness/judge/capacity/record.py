@@ -5,14 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from harness.judge.bottleneck.records import Limitation
+from harness.judge.capacity.busy import Busy
 from harness.judge.capacity.fits import Fit, ModelName
 from harness.judge.capacity.load import Axis
-from harness.judge.capacity.steady import Busy, Steady
+from harness.judge.capacity.steady import Steady
 from harness.measure.metrics import Estimate
 
 Verdict = Literal["held", "broken", "cannot_tell"]
 HeldStatus = Literal["found", "never_broken", "never_held", "cannot_tell", "no_baseline"]
-CauseKind = Literal["pool", "cpu", "refusal", "contention", "unknown", "none"]
+CauseKind = Literal[
+    "pool",
+    "connections",
+    "rate_limit",
+    "memory",
+    "cpu",
+    "threads",
+    "generator",
+    "refusal",
+    "contention",
+    "unknown",
+    "none",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +36,8 @@ class Trial:
     `throughput` (per second), `in_flight` and the latencies (seconds) are of the steady part. `refused` is the share
     rejected. `verdict` is that of the baseline's lines that can be seen (None: there is none), `settled` whether the
     whole 95 % intervals say the same, `broken` and `unseen` have the reasons. `why_not` says why the knee is not
-    fitted to it (None: it is); `invalid` why nothing of it may be believed.
+    fitted to it (None: it is); `invalid` why nothing of it may be believed. `limited` is the finding of its runs: which
+    resource limited them (None: there are none, or they are invalid).
     """
 
     level: float
@@ -41,6 +56,12 @@ class Trial:
     why_not: str | None
     invalid: str | None
     parts: tuple[Steady, ...] = ()
+    limited: Limitation | None = None
+
+    @property
+    def usable(self) -> bool:
+        """Whether the knee is fitted to it."""
+        return self.why_not is None and self.invalid is None
 
 
 @dataclass(frozen=True, slots=True)

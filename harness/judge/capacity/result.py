@@ -35,7 +35,7 @@ def result_of(search: Search, reason: str | None) -> Capacity:
     usable, trials = search.usable(), search.ordered()
     knee, held, refused = knee_of(search), held_of(search), search.refused_from()
     fitted = chosen_fit(usable)
-    cause = cause_of(usable, knee, refused, None if fitted is None else fitted.model)
+    cause = cause_of(trials, knee, refused, None if fitted is None else fitted.model)
     invalid = next((one.invalid for one in trials if one.invalid), None)
     if reason is not None and reason.startswith("invalid: "):
         invalid = invalid or reason.removeprefix("invalid: ")

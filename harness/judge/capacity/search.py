@@ -111,7 +111,9 @@ class Search:
             kept_judged = kept if same else kept_judged + self._all(judged, more)
         if replications < self.effort.most_replications:  # a verdict that is not settled may want more of them
             self._runs[level] = kept, kept_judged
-        return trial_of(level, steady or self.scenario, kept if steady is not None else (), judged, kept_judged)
+        lowest = self.trials[min(self.trials)] if self.trials and level > min(self.trials) else None
+        runs = kept if steady is not None else ()
+        return trial_of(level, steady or self.scenario, runs, judged, kept_judged, lowest=lowest)
 
     def _all(self, scenario: Scenario, seeds: range) -> list[Run]:
         """Every replication, or none: half a trial is not kept."""
@@ -189,7 +191,7 @@ class Search:
 
     def usable(self) -> list[Trial]:
         """Those that the knee is fitted to."""
-        return [one for one in self.ordered() if one.why_not is None and one.invalid is None]
+        return [one for one in self.ordered() if one.usable]
 
     def refused_from(self) -> tuple[float, float] | None:
         """The highest load without rejections and the lowest with them; None where nothing was turned away."""

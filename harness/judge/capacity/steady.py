@@ -9,41 +9,29 @@ are counted: beyond the knee its backlog grows, and who still waits at the end h
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from harness.measure.agents import agent_attempts, agent_pools, core_attempts
-from harness.measure.gauges import pool_samples
-from harness.measure.record import CORES, Floats, Outcome, Run, WorkflowColumns
+from harness.judge.capacity.busy import Busy, busy_in, inside
+from harness.measure.record import Floats, Outcome, Run, WorkflowColumns
 from harness.measure.warm_up import counted
 from harness.scenario.model import Scenario, is_open
-
-EVENT_LOOP, MACHINE = "the event loop's thread", "the machine's CPU"
-POOL, CPU = "pool", "cpu"
-
-
-@dataclass(frozen=True, slots=True)
-class Busy:
-    """How busy a resource was, as a share of all it has; `kind` is `pool` (agents) or `cpu`."""
-
-    name: str
-    kind: str
-    share: float
 
 
 @dataclass(frozen=True, slots=True)
 class Steady:
     """One replication at one level. Times in seconds, rates per second; NaN where nothing was left to measure.
 
-    `done` workflows succeeded in the steady part; `refused` is the share of all offered that was rejected.
+    `done` workflows succeeded in the steady part; `refused` is the share of all offered that was rejected, `timed_out`
+    of those that ended by a timeout.
     """
 
     throughput: float
     in_flight: float
     done: int
     refused: float
+    timed_out: float
     latency_s: Floats
     busy: tuple[Busy, ...]
 
@@ -57,6 +45,7 @@ def steady_part(scenario: Scenario, run: Run) -> Steady:
     """What `run`, a steady trial of `scenario`, shows."""
     rows = run.workflows
     refused = float(np.mean(rows.outcome == Outcome.REJECTED)) if len(rows) else 1.0
+    timed_out = float(np.mean(rows.outcome == Outcome.TIMED_OUT)) if len(rows) else 0.0
     counts = counted(scenario, run)
     carried = counts & (rows.outcome <= Outcome.TIMED_OUT)
     latency_s = rows.finished_s[carried] - rows.due_s[carried]
@@ -64,7 +53,7 @@ def steady_part(scenario: Scenario, run: Run) -> Steady:
     end_s = float(rows.due_s.max()) if len(rows) else math.nan
     span_s = end_s - begin_s
     if not span_s > 0:
-        return Steady(math.nan, math.nan, 0, refused, latency_s, ())
+        return Steady(math.nan, math.nan, 0, refused, timed_out, latency_s, ())
     finished_s = np.where(np.isnan(rows.finished_s), run.ended_s, rows.finished_s)
     inside_s = inside(rows.due_s, finished_s, begin_s, end_s)
     parts = _done(scenario, rows, finished_s, inside_s, (begin_s, end_s))
@@ -73,8 +62,9 @@ def steady_part(scenario: Scenario, run: Run) -> Steady:
         in_flight=float(inside_s.sum()) / span_s,
         done=round(float(parts.sum())),
         refused=refused,
+        timed_out=timed_out,
         latency_s=latency_s,
-        busy=(*_pools(scenario, run, begin_s, end_s), *_cpu(run)),
+        busy=busy_in(scenario, run, begin_s, end_s),
     )
 
 
@@ -89,64 +79,3 @@ def _done(
     parts = np.zeros(len(latencies_s))
     np.divide(inside_s[done], latencies_s, out=parts, where=latencies_s > 0)
     return parts
-
-
-def inside(from_s: Floats, until_s: Floats, begin_s: float, end_s: float) -> Floats:
-    """How long each stretch from `from_s` to `until_s` lasts within [begin_s, end_s]."""
-    return np.asarray(np.maximum(np.minimum(until_s, end_s) - np.maximum(from_s, begin_s), 0.0))
-
-
-def _pools(scenario: Scenario, run: Run, begin_s: float, end_s: float) -> list[Busy]:
-    """Agent pools and modelled cores, from attempts where the target reports them, else from its gauges."""
-    if len(run.attempts):
-        attempts = agent_attempts(scenario, run)
-        held = attempts.granted
-        return [
-            Busy(
-                run.pool_names[pool],
-                POOL,
-                _share(attempts.left_s[mine], attempts.ended_s[mine], begin_s, end_s, run.pool_sizes[pool]),
-            )
-            for pool in agent_pools(scenario, run)
-            for mine in [held & (attempts.columns.pool == pool)]
-        ] + _cores(scenario, run, begin_s, end_s)
-    samples = pool_samples(run)
-    share = None if samples is None else samples.avg_utilization()
-    name = scenario.pools[0].name if len(scenario.pools) == 1 else "target"
-    return [] if share is None else [Busy(name, POOL, share)]
-
-
-def _cores(scenario: Scenario, run: Run, begin_s: float, end_s: float) -> list[Busy]:
-    rows = core_attempts(scenario, run)
-    if not len(rows):
-        return []
-    until_s = np.where(np.isnan(rows.released_s), run.ended_s, rows.released_s)
-    return [Busy(CORES, CPU, _share(rows.granted_s, until_s, begin_s, end_s, run.pool_sizes[-1]))]
-
-
-def _share(from_s: Floats, until_s: Floats, begin_s: float, end_s: float, size: int) -> float:
-    return float(inside(from_s, until_s, begin_s, end_s).sum()) / ((end_s - begin_s) * size)
-
-
-def _cpu(run: Run) -> list[Busy]:
-    """What was really taken of the machine; nothing on a virtual clock, where work costs no time."""
-    if run.clock == "virtual":
-        return []
-    busy = []
-    if math.isfinite(run.driver_cpu_s) and run.ended_s > 0:
-        busy.append(Busy(EVENT_LOOP, CPU, min(1.0, run.driver_cpu_s / run.ended_s)))
-    share = run.resources.values.get("cpu_share")
-    if share is not None and not run.resources.modelled and not np.isnan(share).all():
-        busy.append(Busy(MACHINE, CPU, float(np.nanmean(share))))
-    return busy
-
-
-def mean_busy(parts: tuple[Steady, ...]) -> Mapping[str, Busy]:
-    """Each resource's mean over replications."""
-    shares: dict[str, list[Busy]] = {}
-    for part in parts:
-        for one in part.busy:
-            shares.setdefault(one.name, []).append(one)
-    return {
-        name: Busy(name, seen[0].kind, float(np.mean([one.share for one in seen]))) for name, seen in shares.items()
-    }

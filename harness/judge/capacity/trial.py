@@ -7,8 +7,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from harness.judge.baseline import LineVerdict, judge_baseline, overall_of, satisfies
+from harness.judge.bottleneck.limiting import limiting
+from harness.judge.bottleneck.records import Limitation
+from harness.judge.capacity.busy import mean_busy
 from harness.judge.capacity.record import Trial, Verdict
-from harness.judge.capacity.steady import Steady, mean_busy, steady_part
+from harness.judge.capacity.steady import Steady, steady_part
 from harness.judge.observed import METRICS, finite
 from harness.measure import estimates
 from harness.measure.metrics import Estimate, MultiAgentLoadMetrics, summarise
@@ -17,7 +20,12 @@ from harness.measure.record import Run
 from harness.scenario.model import BASELINE_METRICS, BaselineLine, Scenario
 
 MOST_REFUSED = 0.01
-"""With more than 1 % turned away, the number in flight is not what was asked for: no knee is fitted to it."""
+"""With more than 1 % turned away, the number in flight is not what was asked for: no knee is fitted to it.
+
+Nor is one where 1 % more end by a timeout than at the lowest load: what they took of the agents before they gave up is
+in no throughput, and the fall that this makes is not the target's.
+"""
+_ENOUGH_TO_NAME = 3
 _WHATEVER_THE_LOAD = {"pool_overcommit", "queue_overflow"}
 """Promises that a pool keeps under any load: they say nothing of how much it holds."""
 
@@ -27,10 +35,20 @@ def searched_lines(scenario: Scenario) -> tuple[BaselineLine, ...]:
     return tuple(line for line in scenario.baseline if line.op != "recorded" and line.metric not in _WHATEVER_THE_LOAD)
 
 
+# long: one line for each field of the record
 def trial_of(
-    level: float, steady: Scenario, runs: Sequence[Run], judged: Scenario | None, judged_runs: Sequence[Run]
+    level: float,
+    steady: Scenario,
+    runs: Sequence[Run],
+    judged: Scenario | None,
+    judged_runs: Sequence[Run],
+    *,
+    lowest: Trial | None = None,
 ) -> Trial:
-    """The trial at `level`: `runs` of the scenario `steady`, `judged_runs` of `judged` (None: no line to judge)."""
+    """The trial at `level`: `runs` of the scenario `steady`, `judged_runs` of `judged` (None: no line to judge).
+
+    `lowest` is the trial at the lowest load (None: it is this one).
+    """
     parts = tuple(steady_part(steady, run) for run in runs)
     usable = [part for part in parts if part.usable]
     verdict, settled, broken, unseen = _judged(judged, judged_runs)
@@ -48,14 +66,26 @@ def trial_of(
         settled=settled,
         broken=broken,
         unseen=unseen,
-        busy=tuple(mean_busy(parts).values()),
-        why_not=_why_not(parts, runs, refused),
+        busy=mean_busy(part.busy for part in parts),
+        why_not=_why_not(parts, runs, refused, 1.0 if lowest is None else _timed_out(lowest.parts)),
         invalid=next((run.invalid for run in (*runs, *judged_runs) if run.invalid), None),
         parts=parts,
+        limited=_limited(steady, runs) if parts else None if judged is None else _limited(judged, judged_runs),
     )
 
 
-def _why_not(parts: Sequence[Steady], runs: Sequence[Run], refused: float) -> str | None:
+def _limited(scenario: Scenario, runs: Sequence[Run]) -> Limitation | None:
+    """What limited the first few of `runs`; a resource that limits a load limits every replication of it."""
+    if not runs or any(run.invalid for run in runs):
+        return None
+    return limiting(scenario, runs[:_ENOUGH_TO_NAME])
+
+
+def _timed_out(parts: Sequence[Steady]) -> float:
+    return float(np.mean([part.timed_out for part in parts])) if parts else 0.0
+
+
+def _why_not(parts: Sequence[Steady], runs: Sequence[Run], refused: float, usual: float) -> str | None:
     stopped = next((run.stopped for run in runs if run.stopped), None)
     if not parts:
         return "this load has no steady state"
@@ -63,6 +93,8 @@ def _why_not(parts: Sequence[Steady], runs: Sequence[Run], refused: float) -> st
         return f"it ended early: {stopped}"
     if refused > MOST_REFUSED:
         return f"{100 * refused:.3g} % of the workflows were turned away"
+    if (late := _timed_out(parts)) > usual + MOST_REFUSED:
+        return f"{100 * late:.3g} % of the workflows timed out ({100 * usual:.3g} % at the lowest load)"
     return None if all(part.usable for part in parts) else "too little was done to measure a throughput"
 
 

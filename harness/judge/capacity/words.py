@@ -16,6 +16,14 @@ _UNITS = {
     "rate per second": " /s",
     "times the declared rates": " times the declared rates",
 }
+_LIMITED_BY = {
+    "pool": "pool-limited, not CPU",
+    "cpu": "CPU-limited, not a pool",
+    "connections": "limited by connections, not by agents or CPU",
+    "rate_limit": "limited by that rate, not by agents or CPU",
+    "memory": "limited by memory, not by agents or CPU",
+    "threads": "limited by threads, not by agents",
+}
 
 
 def sentences(
@@ -46,15 +54,18 @@ def _knee(axis: Axis, knee: Knee | None, cause: Cause, last: float) -> Iterator[
             yield f"the knee was not found: {cause.because}"
         elif cause.kind == "contention":
             yield f"no knee: throughput grew ever more slowly up to {level_text(axis, last)} ({cause.because})"
+        elif cause.name:
+            named = resource(cause.name, cause.kind)
+            yield f"{named} gives way before a knee could be fitted ({cause.because})"
         return
     where = knee_text(knee)
     if axis.name == "rate per second":
         where += f", {format_rate(knee.load)}{_rates(knee)}"
-    named = resource(cause.name, cause.kind) if cause.name else ""
-    if cause.kind == "pool":
-        yield f"{named} is exhausted at {where}; pool-limited, not CPU ({cause.because})"
-    elif cause.kind == "cpu":
-        yield f"{named} is exhausted at {where}; CPU-limited, not a pool ({cause.because})"
+    if cause.kind in _LIMITED_BY:
+        named, how = resource(cause.name, cause.kind), _LIMITED_BY[cause.kind]
+        yield f"{named} {'are' if cause.kind == 'threads' else 'is'} exhausted at {where}; {how} ({cause.because})"
+    elif cause.kind == "generator":
+        yield f"throughput stops growing at {where}; {resource(cause.name, cause.kind)} is what limits it"
     elif knee.model == "usl":
         yield f"throughput is highest at {where} and falls beyond; contention, not a pool ({cause.because})"
     else:
