@@ -8,7 +8,7 @@ PEERS := $(VENV)-peers/.installed
 ACTIONS := $(wildcard .github/actions/*/action.yml)
 
 # what measures no time of its own may share the machine; pytest-benchmark and all that waits has it to itself
-ARITHMETIC := $(addprefix tests/,simulate adopt docs github house judge plan report scenario totals)
+ARITHMETIC := $(addprefix tests/,simulate adopt docs github house judge page plan report scenario totals)
 
 .PHONY: bench test lint types rules workflows docs tests compare-speed verdicts clean
 .DEFAULT_GOAL := bench
@@ -33,13 +33,14 @@ workflows: $(DEV)
 	$(if $(ACTIONS),$(BIN)/check-jsonschema --builtin-schema vendor.github-actions $(ACTIONS))
 	$(BIN)/actionlint -shellcheck $(BIN)/shellcheck .github/workflows/*.yml
 	$(BIN)/zizmor --offline --quiet .github/workflows $(ACTIONS)
-	$(BIN)/shellcheck .ci/run $(wildcard .github/actions/*/*.sh)
+	$(BIN)/shellcheck .ci/run .ci/browser $(wildcard .github/actions/*/*.sh)
 
 # the site, into build/docs; what Sphinx warns of (a document that no page lists, a link to nowhere) is an error
 docs: $(DEV)
 	$(BIN)/python -m sphinx --quiet --fresh-env -W --keep-going --builder html docs build/docs
 
 tests: $(DEV)
+	.ci/browser
 	$(BIN)/python -m pytest tests/performance --load-clock wall --quiet
 	$(BIN)/python -m pytest $(ARITHMETIC) --load-clock virtual --numprocesses 2 --dist worksteal --durations 10
 	$(BIN)/python -m pytest --load-clock virtual --durations 10 $(addprefix --ignore=,$(ARITHMETIC))

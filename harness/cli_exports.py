@@ -1,4 +1,4 @@
-"""The options that write files for other tools (`--junit`, `--openmetrics`, `--csv`, `--parquet`); `harness schema`."""
+"""The options that write files (`--html`, `--junit`, `--openmetrics`, `--csv`, `--parquet`); `harness schema`."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ def _file(option: str, told: str) -> Callable[[Command], Command]:
     return click.option(option, type=click.Path(path_type=Path), metavar="FILE", help=told)
 
 
+HTML = _file("--html", "Write one page for eyes there, which opens anywhere; what is there is replaced.")
 JUNIT = _file("--junit", "Write JUnit XML there, a test case for each baseline line; what is there is replaced.")
 JUNIT_OF_VERDICTS = _file("--junit", "Write JUnit XML there, a test case for each metric; what is there is replaced.")
 OPENMETRICS = _file("--openmetrics", "Write the figures there as OpenMetrics (.prom, .om, .txt), for a monitoring.")
@@ -31,7 +32,7 @@ PARQUET = _file("--parquet", "The same as Parquet; needs the extra of that name.
 
 def of_reports(command: Command) -> Command:
     """The options of a command that has reports."""
-    return JUNIT(OPENMETRICS(command))
+    return HTML(JUNIT(OPENMETRICS(command)))
 
 
 def of_runs(command: Command) -> Command:
@@ -68,7 +69,11 @@ def exports(files: dict[str, Path | None], *, soak: bool = False) -> Exports:
     """What the options amount to; raises, before anything is run, where one of the files cannot be written."""
     asked = {name: path for name, path in files.items() if path is not None}
     for name, path in asked.items():
-        if name == "junit":
+        if name == "html":
+            from harness.report.page.shell import refuse_page  # noqa: PLC0415 - every command imports only what it needs
+
+            refuse_page(path)
+        elif name == "junit":
             from harness.report.junit import refuse_junit  # noqa: PLC0415 - every command imports only what it needs
 
             refuse_junit(path)
@@ -84,6 +89,11 @@ def exports(files: dict[str, Path | None], *, soak: bool = False) -> Exports:
 
 
 def _write(name: str, path: Path, reports: Sequence[Report], rows: Sequence[Rows]) -> Path:
+    if name == "html":
+        from harness.report.page.run import run_page  # noqa: PLC0415 - as above
+        from harness.report.page.shell import write_page  # noqa: PLC0415
+
+        return write_page(run_page(reports), path)
     if name == "junit":
         from harness.report.junit import suites_of_reports, write_junit  # noqa: PLC0415 - as above
 

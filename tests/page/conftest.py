@@ -1,0 +1,57 @@
+"""One browser for all tests of pages, and reports that were really measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.assess import assess
+from harness.report.model import Report
+from harness.report.page.run import run_page
+from harness.report.page.shell import write_page
+from harness.scenario.load import load_scenarios
+from tests.page.browsing import OPTIONS, Shown, browser_path, show
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium, driven by Playwright; skipped or failed where there is none."""
+    path = browser_path()
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - not needed where there is no browser
+
+    with sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=path, args=list(OPTIONS))
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def eight() -> tuple[Report, ...]:
+    """The eight scenarios on the built-in target, in virtual time."""
+    catalog = load_scenarios(None)
+    done = (assess(one, range(1), target="builtin", clock="virtual") for one in catalog.declared_here())
+    return tuple(Report(json.loads(json.dumps(report.document))) for report in done)
+
+
+@pytest.fixture(scope="session")
+def eight_page(eight: tuple[Report, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Their page."""
+    return write_page(run_page(eight), tmp_path_factory.mktemp("page") / "eight.html")
+
+
+@pytest.fixture
+def opened(browser: Any) -> Iterator[Callable[..., Shown]]:
+    """Opens pages, and closes them after the test."""
+    pages: list[Shown] = []
+
+    def _open(path: Path, **how: Any) -> Shown:
+        pages.append(show(browser, path, **how))
+        return pages[-1]
+
+    yield _open
+    for one in pages:
+        one.page.context.close()
