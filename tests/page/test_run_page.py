@@ -61,9 +61,7 @@ def _found(document: Any, path: str) -> Any:
     return document
 
 
-def test_every_figure_is_the_number_of_the_json(
-    eight: tuple[Report, ...], eight_page: Path, opened: Open
-) -> None:
+def test_every_figure_is_the_number_of_the_json(eight: tuple[Report, ...], eight_page: Path, opened: Open) -> None:
     shown = opened(eight_page)
     read = """all => all.map(one => [one.closest("[data-scenario]").dataset.scenario, one.dataset.path, one.value,
                                      one.textContent])"""
@@ -119,7 +117,9 @@ def test_a_figure_that_is_pointed_at_is_written_as_in_the_tables(unit: str, eigh
         values = [value for value in values if value >= 1e-3 or not value]
     if unit == "count":
         values = [float(round(value)) for value in values]
-    told = shown.page.evaluate("([values, unit]) => values.map(value => harnessPage.inWords(value, unit))", [values, unit])
+    told = shown.page.evaluate(
+        "([values, unit]) => values.map(value => harnessPage.inWords(value, unit))", [values, unit]
+    )
     for value, text in zip(values, told, strict=True):
         assert text == FORMS[unit](value), f"{value!r} with seed {seed}"
 

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.report.page.chart import Chart, Line, Mark, Table
-from harness.report.page.figure import FORMS
+from harness.report.text import visible
 from harness.units import format_duration
 
 Document = Mapping[str, Any]
 _LEVELS = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 _AROUND = 1.12
 """How far the axis goes on beyond the smallest and the largest latency, as a factor."""
-_IN_REACH = 4.0
+_IN_REACH = 2.5
 """A limit this many times beyond the largest latency would squeeze the curve: it is told in the table only."""
 
 
@@ -92,8 +92,12 @@ def _percentiles(document: Document) -> Iterator[Mark]:
 
 
 def _limits(document: Document, most: float) -> Iterator[Mark]:
+    """The baseline's limits on latency, those that are alike as one."""
+    found: dict[tuple[float, str, bool], list[str]] = {}
     for line in document["baseline"]["lines"]:
         limit = line["limit"]
         if line["unit"] == "s" and line["metric"].startswith("latency_") and limit and limit <= _IN_REACH * most:
-            shown = f"{line['metric'].removeprefix('latency_')} {line['op']} {FORMS['s'](limit)}"
-            yield Mark("x", limit, shown, "green" if line["verdict"] == "held" else "red")
+            key = (limit, line["op"], line["verdict"] == "held")
+            found.setdefault(key, []).append(visible(line["metric"].removeprefix("latency_"), 20))
+    for (limit, op, held), names in found.items():
+        yield Mark("x", limit, f"{', '.join(names)} {op} {format_duration(limit)}", "green" if held else "red")

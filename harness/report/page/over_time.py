@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from harness.report.page.chart import Chart, Colour, Line, Mark, Style, Table, Unit
@@ -69,27 +70,19 @@ def _steps(title: str, unit: Unit, found: Document, lines: tuple[Line, ...], gro
 
 
 def _latency(found: Document, group: str) -> Chart:
-    latency, slowest = found["latency_s"], found.get("outliers") or {"t_s": [], "latency_s": []}
+    latency, slowest = found["latency_s"], _slowest(found)
     lines = (
         Line("min", latency["min"], "grey", "edge"),
         Line("p95", latency["p95"], "orange"),
         Line("p50", latency["p50"], "blue"),
+        *([] if slowest else [Line("max", latency["max"], "red", "dots")]),
     )
-    single = sorted(zip(slowest["t_s"], slowest["latency_s"], strict=True))
-    # two that ended at one instant stand at one place: the slower is drawn, for extremes are what these are kept for
-    points = list({t: (t, value) for t, value in single}.values())
-    tables = [Table(_middles(found), lines)]
-    kept = ""
-    if points:
-        tables.append(Table([t for t, _ in points], (Line("slowest", [v for _, v in points], "red", "dots"),)))
-        kept = f" The {count(len(single))} slowest are drawn one by one."
-    else:
-        tables = [Table(_middles(found), (*lines, Line("max", latency["max"], "red", "dots")))]
+    kept = f" The {count(len(found['outliers']['t_s']))} slowest are drawn one by one." if slowest else ""
     return Chart(
         "Latency over time",
         "s",
         "s",
-        tuple(tables),
+        (Table(_middles(found), lines), *slowest),
         x_title="when workflows ended",
         note=_windows(found) + kept,
         bands=(("p95", "min", "blue"),),
@@ -97,6 +90,13 @@ def _latency(found: Document, group: str) -> Chart:
         x_to=_end(found),
         group=group,
     )
+
+
+def _slowest(found: Document) -> tuple[Table, ...]:
+    """The slowest workflows, each where it ended; of several at one instant the slowest, for extremes are kept."""
+    outliers = found.get("outliers") or {"t_s": [], "latency_s": []}
+    points = dict(sorted(zip(outliers["t_s"], outliers["latency_s"], strict=True)))
+    return (Table(list(points), (Line("slowest", list(points.values()), "red", "dots"),)),) if points else ()
 
 
 def _outcomes(found: Document, group: str) -> Chart:
@@ -144,13 +144,14 @@ def _of_pools(found: Document, group: str) -> Iterator[Chart]:
     if waiting:
         yield _steps("Waiting in queues", "count", found, waiting, group)
     if busy:
-        yield _steps("Pool in use", "count", found, (*busy, *_sizes(pools)), group)
+        chart = _steps("Pool in use", "count", found, (*busy, *_sizes(pools)), group)
+        yield replace(chart, note=f"{chart.note} Dashed: how many there are.")
 
 
 def _sizes(pools: Sequence[Document]) -> Iterator[Line]:
     for pool in pools:
         if any(size is not None for size in pool.get("size") or ()):
-            yield Line(f"{visible(pool['name'], 40)}, size", pool["size"], "grey", "dashed")
+            yield Line(f"{visible(pool['name'], 40)}, size", pool["size"], "grey", "dashed", quiet=True)
 
 
 def _each(pools: Sequence[Document], key: str) -> tuple[Line, ...]:

@@ -15,6 +15,7 @@ from harness.report.rows import VERDICTS, Doubt, context_of, doubts, headline, n
 from harness.report.text import visible
 
 _MOST_NAMED = 6
+_NOTHING = "nothing"
 _COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("Offered", "offered", "count"),
     ("Success", "success_rate", "share"),
@@ -110,27 +111,28 @@ def _reason(report: Report) -> str:
 
 
 def _gives_way(reports: Sequence[Report]) -> Child:
-    """What limited a scenario; where nothing did in any, that."""
-    limited = [
-        (k, report, report.document["bottlenecks"][0])
-        for k, report in enumerate(reports)
-        if report.document.get("bottlenecks")
-    ]
-    found = [one for one in limited if one[2]["limits"]]
-    if not limited:
-        return "Not known: these reports say nothing of their bottlenecks."
-    if not found:
-        return said(limited[0][2]["sentence"]) if len(limited) == 1 else "Nothing: no resource limited any scenario."
+    """What limited each scenario, one line for all that one thing limited; where nothing did in any, that."""
+    looked_at = [(k, one) for k, one in enumerate(reports) if one.document.get("bottlenecks")]
+    if not looked_at:
+        return "Not known: nothing was said of bottlenecks when this was measured."
     if len(reports) == 1:
-        return said(found[0][2]["sentence"])
+        return said(reports[0].document["bottlenecks"][0]["sentence"])
     groups: dict[str, list[Child]] = {}
-    for k, report, one in found:
-        groups.setdefault(_what(one), []).append([" ", element("a", name(report.scenario), href=f"#{_key(k)}")])
-    return _some([element("li", what, element("small", links)) for what, links in groups.items()])
+    for k, report in looked_at:
+        what = _what(report.document["bottlenecks"][0])
+        groups.setdefault(what, []).append([" ", element("a", name(report.scenario), href=f"#{_key(k)}")])
+    free = groups.pop(_NOTHING, [])
+    if not groups:
+        return "Nothing: no resource limited any scenario."
+    items = [element("li", what, element("small", links)) for what, links in groups.items()]
+    last = element("li", element("small", f"Nothing limited the other {len(free)}.")) if free else None
+    return _some([*items, *([last] if last is not None else [])])
 
 
 def _what(found: dict[str, object]) -> str:
-    """The first clause of the finding: the resource, with its name."""
+    """The finding's first clause: the resource with its name, that there is none, or that it cannot be told."""
+    if found["resource"] == "none":
+        return _NOTHING
     clause = visible(str(found["sentence"]).partition(":")[0], 80)
     return clause[:1].upper() + clause[1:]
 

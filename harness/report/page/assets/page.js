@@ -186,6 +186,7 @@
     const width = context.measureText(text).width;
     const { left, top, width: across, height } = u.bbox;
     let at = Math.min(Math.max(x, left + 2 * ratio), left + across - width - 2 * ratio);
+    if (at < x - ratio && y > top + 12 * ratio) y += 11 * ratio;
     let row = Math.min(Math.max(y, top + 7 * ratio), top + height - 7 * ratio);
     const clashes = () => taken.some(([l, t, r]) => at < r && at + width > l && Math.abs(row - t) < 13 * ratio);
     for (let tries = 0; tries < 8 && clashes(); tries += 1) row += 13 * ratio;
