@@ -17,9 +17,13 @@ from harness.scenario.load import load_scenarios
 from tests.page.browsing import OPTIONS, Shown, browser_path, show
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """Chromium, driven by Playwright; skipped or failed where there is none."""
+@pytest.fixture(scope="package")
+def browser(eight: tuple[Report, ...]) -> Iterator[Any]:  # noqa: ARG001 - measured before: see below
+    """Chromium, driven by Playwright; skipped or failed where there is none.
+
+    Playwright keeps an event loop running in this thread for as long as it lives: no test of another folder may find
+    it there, and nothing may be run in this process meanwhile.
+    """
     path = browser_path()
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - not needed where there is no browser
 
