@@ -118,7 +118,7 @@ class _Announcer(event.Listener):  # type: ignore[misc, unused-ignore]  # numba'
             _LOG.warning("compiled the simulation kernel in %.1f s", self._timing.duration)
 
 
-def _run(made: Any, sim: Sim) -> int:
+def _run(made: Any, sim: Any) -> int:
     if made.signatures:
         return int(made(sim))
     announcer: Any = _Announcer

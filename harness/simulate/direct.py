@@ -29,11 +29,12 @@ from numba.extending import register_jitable
 from harness.measure.histogram import BUCKETS
 from harness.measure.record import Floats, Outcome
 from harness.plan.arrivals import Plan
-from harness.plan.draws import Purpose, QuantileTable, quantile, seed_key
+from harness.plan.draws import Purpose, QuantileTable, seed_key
 from harness.plan.laws import exponential_table
-from harness.scenario.model import Pool, RateLoad, Scenario, Step, WorkflowType
-from harness.simulate import records
+from harness.scenario.model import BurstLoad, Pool, RateLoad, Scenario, Step, WorkflowType, is_open
+from harness.simulate import bulk, records
 from harness.simulate.arrays import _GOLDEN, mix, uniform_of
+from harness.simulate.bulk import count_latencies, read_off, room_for
 from harness.simulate.compiled import _OPTIONS, _digest, _rows_of, _run
 from harness.simulate.records import UNBOUNDED, Key, World, dtype_of
 from harness.simulate.setting import Setting
@@ -50,9 +51,6 @@ AT_ONCE = 2**20
 _MORE, NEEDS_ROOM, UNDECIDED = range(3)
 _WAIT = int(Purpose.WAIT)
 _ARRIVAL = int(Purpose.ARRIVAL)
-_SHIFT = 43
-_BELOW = ((1023 - 30) << 9) - 1
-_LAST = BUCKETS - 1
 _1 = np.uint64(1)
 
 
@@ -95,7 +93,7 @@ class Line:
 @register_jitable(forceinline=True)
 def fill(line: Any, block: Any, count: int, given: Any, knots: Any) -> int:
     """Due times and waits of the next workflows: how many of `count` are due before the load ends."""
-    due, waits, _ = block
+    due, waits, _, room = block
     gap_knots, wait_knots = knots
     key, first, due_s = line.key, line.offered, line.due_s
     # two loops, so that the first is done several workflows at a time
@@ -104,15 +102,15 @@ def fill(line: Any, block: Any, count: int, given: Any, knots: Any) -> int:
         due[k] = uniform_of(mixed, 0, 0, _ARRIVAL)
         waits[k] = uniform_of(mixed, 0, 1, _WAIT)
     if line.own_gaps:
+        read_off(due, count, gap_knots, room)
         for k in range(count):
-            due_s += quantile(gap_knots, 0, due[k])
+            due_s += due[k]
             due[k] = due_s
     else:
         for k in range(count):
             due[k] = given[np.uint64(first - line.base + k)]
     if len(wait_knots) > 0:
-        for k in range(count):
-            waits[k] = quantile(wait_knots, 0, waits[k])
+        read_off(waits, count, wait_knots, room)
     else:
         for k in range(count):
             waits[k] = line.wait_s
@@ -129,7 +127,7 @@ def serve(line: Any, block: Any, count: int, agents: Any, starts: Any) -> int:  
     `agents` are: when each is free, ascending, with one at infinity; its number; by number, for how long its present
     workflow keeps it and has waited for it. `starts` is a ring of the latest times at which work began.
     """
-    due, waits, late = block
+    due, waits, late, _ = block
     free_s, number, kept_s, stood_s = agents
     mask, size, queue, limit_s = np.uint64(len(starts) - 1), line.size, line.queue, line.limit_s
     accepted, instants, deepest, most_busy = line.accepted, line.instants, line.deepest, line.most_busy
@@ -194,15 +192,6 @@ def serve(line: Any, block: Any, count: int, agents: Any, starts: Any) -> int:  
     return served
 
 
-@register_jitable(forceinline=True)
-def count_latencies(late: Any, count: int, buckets: Any) -> None:
-    """`histogram.bucket_of` each, read off the bits of the float: the exponent and nine bits of the mantissa."""
-    bits = late.view(np.int64)
-    for k in range(count):
-        bucket = (bits[np.uint64(k)] >> _SHIFT) - _BELOW
-        buckets[np.uint64(min(max(bucket, 0), _LAST))] += 1
-
-
 def carrier(source: str) -> Callable[..., int]:
     """A function to be compiled; `source` stands for all that it is made of, as in `arrays.gap_filler`."""
 
@@ -231,12 +220,13 @@ def carrier(source: str) -> Callable[..., int]:
 
 @functools.cache
 def _carry() -> Any:
-    register_jitable(quantile)
-    return numba.njit(**_OPTIONS)(carrier(_digest(inspect.getsource(sys.modules[__name__]))))
+    return numba.njit(**_OPTIONS)(carrier(_digest(inspect.getsource(sys.modules[__name__]) + inspect.getsource(bulk))))
 
 
 def is_plain(scenario: Scenario) -> bool:
     """Whether nothing is declared but what is read here: what is declared beside it one day makes it so no more."""
+    if not is_open(scenario.load) or isinstance(scenario.load, BurstLoad):
+        return False
     if len(scenario.types) > 1 or len(scenario.pools) > 1 or len(scenario.types[0].steps) > 1:
         return False
     (kind,), (pool,) = scenario.types, scenario.pools
@@ -278,7 +268,7 @@ class Direct:
         ends = np.append(np.zeros(pool.size), np.inf)
         self._agents = (ends, np.arange(pool.size + 1), np.zeros(pool.size), np.zeros(pool.size))
         self._starts = np.zeros(4 * BLOCK)
-        self._block = (np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK))
+        self._block = (np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK), room_for(BLOCK))
         errors = [0] * (len(setting.error_kinds) + 1)
         self.sim: Any = SimpleNamespace(outcomes=[0] * len(Outcome), errors=errors, buckets=np.zeros(BUCKETS, np.int64))
 

@@ -8,9 +8,9 @@ before, would take longer than loading does.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal, Protocol
 
 from harness.errors import MissingExtraError
 from harness.measure.record import AttemptColumns, Floats, WorkflowColumns
@@ -20,9 +20,6 @@ from harness.plan.program import Program
 from harness.simulate.feed import Stretch
 from harness.simulate.records import Pool, Sim, World
 from harness.simulate.setting import Setting
-
-if TYPE_CHECKING:
-    from harness.simulate.direct import Direct
 
 FormName = Literal["auto", "stepwise", "interpreted", "compiled"]
 
@@ -72,6 +69,13 @@ class Form(Left, Protocol):
         """The attempts, in the order in which they ended; errors by the kernel's own codes."""
 
 
+class Shortcut(Left, Protocol):
+    """A stream of a scenario that declares little."""
+
+    def complete(self, stretches: Callable[[], Iterator[Floats]]) -> bool:
+        """Carry the whole load; False where the general kernel has to do it. `stretches` makes due times."""
+
+
 FormType = Callable[[Plan, Setting, bool], Form]
 """Makes a form from a plan, its setting, and whether it streams."""
 
@@ -117,12 +121,16 @@ def form_for(plan: Plan, name: FormName = "auto", workflows: int | None = None) 
     return _chooser.choose(name, _steps_of(plan, workflows))
 
 
-def direct_for(chosen: FormType, plan: Plan, setting: Setting) -> Direct | None:
-    """What carries a stream without a calendar, where that is the whole truth and the compiled form was chosen."""
+def shortcut_for(chosen: FormType, plan: Plan, setting: Setting) -> Shortcut | None:
+    """What carries a stream without the general kernel, where that is the whole truth and compiled was chosen."""
     if chosen is not _chooser.compiled:
         return None
-    from harness.simulate.direct import Direct, is_plain  # noqa: PLC0415 - needs the extra that the chosen form has
+    # both need the extra that the chosen form has
+    from harness.simulate.closed import Closed, goes_round  # noqa: PLC0415 - as said
+    from harness.simulate.direct import Direct, is_plain  # noqa: PLC0415 - as said
 
+    if goes_round(plan.scenario):
+        return Closed(plan, setting)
     return Direct(plan, setting) if is_plain(plan.scenario) else None
 
 

@@ -16,7 +16,7 @@ from harness.plan.arrivals import OpenArrivals, Plan, deal_of, due_stretches, ex
 from harness.plan.program import compile_programs
 from harness.scenario.model import BurstLoad, ClosedLoad, RateLoad, Scenario, is_open
 from harness.simulate.feed import Feed
-from harness.simulate.forms import Form, FormName, direct_for, form_for
+from harness.simulate.forms import Form, FormName, form_for, shortcut_for
 from harness.simulate.records import DONE, NEEDS_INPUT
 from harness.simulate.results import parted, run_of
 from harness.simulate.setting import setting_of
@@ -73,10 +73,9 @@ class AgentLoadSimulator:
         if endless:
             setting.world.limit_s = math.inf
         chosen = form_for(planned, self.form, workflows)
-        if due_later:
-            direct = direct_for(chosen, planned, setting)
-            if direct is not None and direct.complete(lambda: due_stretches(load, seed)):
-                return streamed_run_of(planned, setting.error_kinds, direct, None)
+        shortcut = shortcut_for(chosen, planned, setting)
+        if shortcut is not None and shortcut.complete(lambda: due_stretches(load, seed)):
+            return streamed_run_of(planned, setting.error_kinds, shortcut, None)
         form = chosen(planned, setting, True)
         feed = Feed(planned, form.stretch, due_stretches(load, seed, gaps=form.gaps) if due_later else None)
         stopped = complete(form, feed)
