@@ -69,15 +69,20 @@ def _of_rows(scenario: Scenario, run: Run, cut: Cut) -> Iterator[PoolOverTime]:
 
 def _exact(run: Run, pool: int, kind: str, stays: Stays, cut: Cut, *, blocks: bool = False) -> PoolOverTime:
     sizes = sizes_of(run, pool)
-    depths = Marks(stays.requested_s, stays.depth)
     granted = slice(None) if stays.granted.all() else stays.granted
     begun_s, ended_s = stays.left_s[granted], stays.ended_s[granted]
     amount = stays.amount[granted] if kind == "memory" else None
+    waiting, busy = Marks(stays.requested_s, stays.depth), Marks(begun_s, stays.busy[granted])
+    # a thread begins and ends beside the event loop, which hears of it later: what its row saw is not all there was
+    if real_cores := kind == "cores" and run.clock != "virtual":
+        busy = _at_least_counted(busy, ended_s)
+    if blocks or real_cores:
+        waiting = _at_least_counted(waiting, stays.left_s)
     return PoolOverTime(
         name=run.pool_names[pool],
         kind=kind,
-        busy=cut.held(begun_s, ended_s, Marks(begun_s, stays.busy[granted]), amount),
-        waiting=cut.held(stays.requested_s, stays.left_s, _with_outsiders(stays) if blocks else depths),
+        busy=cut.held(begun_s, ended_s, busy, amount),
+        waiting=cut.held(stays.requested_s, stays.left_s, waiting),
         size=cut.largest(sizes.t_s, sizes.size),
     )
 
@@ -105,11 +110,12 @@ def _agents(attempts: AgentAttempts, pool: int) -> Stays:
     )
 
 
-def _with_outsiders(stays: Stays) -> Marks:
-    """Who waits at each request, with those outside a queue that blocks, whom `depth` leaves out."""
-    came = np.searchsorted(np.sort(stays.requested_s), stays.requested_s, side="right")
-    waiting = came - np.searchsorted(np.sort(stays.left_s), stays.requested_s, side="right")
-    return Marks(stays.requested_s, np.maximum(waiting, stays.depth))
+def _at_least_counted(told: Marks, closed_s: Floats) -> Marks:
+    """What rows tell at their openings, and at least as many as are open then: who waits outside a queue that blocks
+    is in no row's `depth`."""
+    came = np.searchsorted(np.sort(told.t_s), told.t_s, side="right")
+    still = came - np.searchsorted(np.sort(closed_s), told.t_s, side="right")
+    return Marks(told.t_s, np.maximum(still, told.level))
 
 
 def _tokens(limit: RateLimit, stays: Stays, cut: Cut) -> Level:

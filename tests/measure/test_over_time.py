@@ -20,6 +20,7 @@ from harness.measure.over_time import MOST_OUTLIERS, OverTime, over_time
 from harness.measure.record import Outcome, Run, Series
 from harness.measure.tries import TryColumns
 from harness.measure.warm_up import counted
+from harness.scenario.load import load_catalog
 from harness.scenario.model import Pool, RateLimit, RateLoad, Scenario, Step, WorkflowType
 from tests.drive.random_scenarios import scenarios
 from tests.measure.made_runs import NAN, attempts, series, workflows
@@ -293,3 +294,22 @@ def test_nothing_is_said_of_pools_that_nothing_shows() -> None:
     seen = over_time(*seen_from_outside(None))
     assert seen is not None
     assert seen.pools == ()
+
+
+def test_threads_that_begin_and_end_late_are_counted() -> None:
+    """On real clocks a core is had after it was asked for, and given back before the loop hears of it."""
+    scenario = load_catalog()["test_cpu_usage_patterns"]
+    done = run(scenario, clock="virtual", seed=0)
+    cores, rows = done.pool_kinds.index("cores"), done.attempts
+    mine = (rows.pool == cores) & (rows.released_s > rows.granted_s)
+    late = dataclasses.replace(
+        rows,
+        granted_s=np.where(mine & (rows.depth == 0), (rows.granted_s + rows.released_s) / 2, rows.granted_s),
+        released_s=np.where(mine, rows.released_s + 0.5, rows.released_s),
+    )
+    seen = over_time(scenario, dataclasses.replace(done, clock="wall", attempts=late))
+    pool = next(pool for pool in seen.pools if pool.kind == "cores")
+    for level in (pool.busy, pool.waiting):
+        assert level is not None
+        assert level.mean.sum() > 0
+        assert (level.mean <= level.max * (1 + 1e-9)).all()
