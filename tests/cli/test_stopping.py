@@ -86,7 +86,8 @@ def test_ctrl_c_at_any_moment_of_virtual_runs_ends_as_interrupted(delay_s: float
     time.sleep(delay_s)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
-    assert process.returncode == ExitCode.INTERRUPTED, errors
+    # CPython ends itself by SIGINT, which is 130 to a shell, where one came within an exec() of text that an import did
+    assert process.returncode in (ExitCode.INTERRUPTED, -signal.SIGINT), errors
     assert "Traceback" not in errors
     for path in Path("reports").glob("*.json"):
         assert read_report(path).document["outcomes"]
