@@ -22,6 +22,7 @@ from harness.measure.metrics import summarise
 from harness.measure.record import Run
 from harness.measure.totals.record import Totals
 from harness.measure.totals.summarised import summarise_totals
+from harness.measure.watch import Watch
 from harness.report.build import build_report
 from harness.report.model import Report
 from harness.report.provenance import collect_commit, collect_machine
@@ -53,6 +54,7 @@ def assess(
     target: object = BUILTIN,
     clock: ClockName = "wall",
     progress: Progress | None = None,
+    watch: Watch | None = None,
     take_stop_signals: bool = False,
     crew: Crew | None = None,
     keep: Soak | None = None,
@@ -63,7 +65,8 @@ def assess(
 
     `clock_options` are `patch_time`, `job_grace_s`, `loop` and `precise`, as `harness.run` takes them. With `crew`,
     several workers drive each replication; with `keep`, no rows are kept, and the totals so far are handed on.
-    `take_run` is handed each replication as it ends, for whoever wants its rows.
+    `take_run` is handed each replication as it ends, for whoever wants its rows; whoever holds `watch` may look at them
+    all while they go on.
 
     Raises what `harness.run` raises, where that happens before the first replication has ended. Whatever stops the
     others, what was measured is reported, as invalid.
@@ -75,11 +78,14 @@ def assess(
         "target": target,
         "clock": clock,
         "progress": progress,
+        "watch": watch,
         "take_stop_signals": take_stop_signals,
     }
     try:
         for done in _replications(scenario, seeds, crew, keep, how | clock_options):
             runs.append(done)
+            if watch is not None:
+                watch.over(done)
             if take_run is not None:
                 take_run(done)
     except HarnessError as error:
@@ -110,6 +116,9 @@ def _in_its_own_way(
     """One replication by several workers, or without its rows, or both."""
     if crew is None:
         return soak(scenario, seed, keep=keep, **how)
+    watch = how["watch"]
+    if watch is not None and how["progress"] is None:
+        how = how | {"progress": watch.advanced}  # all that the workers tell
     if keep is not None:
         how = how | {"totals": True, "checkpoint": keep.checkpoint, "every_s": keep.every_s}
     return drive_with(crew, scenario, seed, **how)

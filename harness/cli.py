@@ -305,17 +305,21 @@ def _run_each(
     from harness.execute import offered  # noqa: PLC0415
     from harness.report.document import write_report  # noqa: PLC0415
     from harness.report.progress import Quiet, progress  # noqa: PLC0415
+    from harness.report.rows import ending_of  # noqa: PLC0415
+    from harness.scenario.model import length_s  # noqa: PLC0415
 
     with StopSignals() as signals, nullcontext(Quiet()) if quiet else progress(sys.stderr) as bars:
-        for scenario in scenarios:
+        for number, scenario in enumerate(scenarios, 1):
             if signals.reason is not None:
                 break
-            bars.started(scenario.name, offered(scenario, seeds))
+            place = f"{number}/{len(scenarios)}" if len(scenarios) > 1 else ""
+            told: dict[str, Any] = {"replications": len(seeds), "length_s": length_s(scenario.load), "place": place}
+            watch = bars.started(scenario.name, offered(scenario, seeds), **told)
             with checkpoints(scenario, how, folder) as kept:
-                done = assess(scenario, seeds, progress=bars.advanced, take_stop_signals=True, **kept)
+                done = assess(scenario, seeds, watch=watch, take_stop_signals=True, **kept)
                 reports.append(done)
                 write_report(done, folder)
-            bars.finished(done.verdict.replace("_", " "))
+            bars.finished(*ending_of(done))
     return stopped_by(signals.reason) or exit_code(reports)
 
 

@@ -17,6 +17,7 @@ from harness.drive.outside_work import JOB_GRACE_S
 from harness.drive.replication import Replication
 from harness.errors import DeclarationError, HarnessError, Mistake
 from harness.measure.record import Run
+from harness.measure.watch import Watch
 from harness.plan.arrivals import Plan, plan
 from harness.scenario.model import Scenario
 from harness.simulate.simulator import simulate
@@ -35,6 +36,7 @@ def run(
     clock: ClockName = "wall",
     seed: int = 0,
     progress: Progress | None = None,
+    watch: Watch | None = None,
     take_stop_signals: bool = False,
     engine: Engine = "fast",
     patch_time: bool = False,
@@ -45,8 +47,9 @@ def run(
     """Run one replication of `scenario` and return all that was measured.
 
     `target` is a name (see `harness.drive.opening.target_factory`), or the function or object itself; `seed` is any
-    integer from 0 to 2**63 - 1. `progress` is called about ten times a second with the number of workflows ended. With
-    `take_stop_signals`, SIGINT and SIGTERM end the run early and the Run says so in `stopped`.
+    integer from 0 to 2**63 - 1. `progress` is called about ten times a second with the number of workflows ended;
+    whoever holds `watch` may look at the run from another thread. With `take_stop_signals`, SIGINT and SIGTERM end the
+    run early and the Run says so in `stopped`.
     `engine` matters to the built-in target on the virtual clock only: `fast` is its compiled twin, `loop` the asyncio
     orchestrator itself on a jumping event loop; the Run is the same, bit for bit.
     On clocks that jump (virtual, hybrid), `patch_time` gives the target's own calls to `time.monotonic`,
@@ -62,13 +65,14 @@ def run(
     name, factory = as_factory(target)
     planned = plan(scenario, seed)
     if target == BUILTIN and clock == "virtual" and engine == "fast":
-        return _simulated(planned, take_stop_signals)
+        return _simulated(planned, take_stop_signals, watch)
     return Replication(
         planned,
         factory,
         name,
         clock,
         progress,
+        watch,
         take_stop_signals,
         job_grace_s=job_grace_s,
         patch_time=patch_time,
@@ -84,6 +88,7 @@ def run_all(
     target: object = BUILTIN,
     clock: ClockName = "wall",
     progress: Progress | None = None,
+    watch: Watch | None = None,
     take_stop_signals: bool = False,
     patch_time: bool = False,
     job_grace_s: float = JOB_GRACE_S,
@@ -107,9 +112,9 @@ def run_all(
         further = None if progress is None else _counting_from(ended, progress)
         planned = plan(scenario, seed)
         if target == BUILTIN and clock == "virtual":
-            done = _simulated(planned, take_stop_signals)
+            done = _simulated(planned, take_stop_signals, watch)
         else:
-            done = Replication(planned, factory, name, clock, further, take_stop_signals, **given).drive()
+            done = Replication(planned, factory, name, clock, further, watch, take_stop_signals, **given).drive()
         ended += len(done.workflows)
         if progress is not None:
             progress(ended)
@@ -118,11 +123,11 @@ def run_all(
             return
 
 
-def _simulated(planned: Plan, take_stop_signals: bool) -> Run:
+def _simulated(planned: Plan, take_stop_signals: bool, watch: Watch | None = None) -> Run:
     asked: list[str] = []
     began_s = real_now_s()
     with Interrupts(_NO_ALARM, asked.append, take_stop_signals):
-        done = simulate(planned, asked_to_stop=lambda: asked[0] if asked else None)
+        done = simulate(planned, asked_to_stop=lambda: asked[0] if asked else None, watch=watch)
     # a run that was over before it heard of the stop still tells whoever would begin the next one
     reason = done.stopped or (asked[0] if asked else None)
     return dataclasses.replace(done, stopped=reason, real_s=real_now_s() - began_s)

@@ -58,6 +58,8 @@ def soak(
     planned, recorder = plan(scenario, seed), TotalsRecorder()
     before = keep.before
     if before is not None:
+        if how.get("watch") is not None:
+            how["watch"].go_on_from(before)
         _same(before, {"target": name, "clock": clock, "seed": seed, "digest": factory.digest(scenario.digest)})
         planned = _rest_of(planned, before)
         recorder = TotalsRecorder(origin_s=before.ended_s)

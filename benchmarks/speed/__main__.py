@@ -11,13 +11,15 @@ from benchmarks.speed.rows import Row, show
 from benchmarks.speed.schedule import schedule_rows
 from benchmarks.speed.startup import startup_rows
 from benchmarks.speed.suite import suite_rows
+from benchmarks.speed.view import view_rows
 from benchmarks.speed.workers import worker_rows
 
 
 def main() -> int:
     """Measure, print, judge."""
     rows: list[Row] = []
-    for measure in (dispatch_rows, schedule_rows, omission_rows, monitor_rows, startup_rows, suite_rows, worker_rows):
+    watched = (monitor_rows, view_rows)
+    for measure in (dispatch_rows, schedule_rows, omission_rows, *watched, startup_rows, suite_rows, worker_rows):
         for row in measure():
             rows.append(row)
             sys.stdout.write(show(row) + "\n")

@@ -133,6 +133,10 @@ class Dispatcher:
             self._stop_reason = reason
             self._finish()
 
+    def flying(self) -> list[int]:
+        """The rows in flight; from any thread, as copying a dictionary's whole numbers is one step."""
+        return list(self._tasks)
+
     @property
     def in_flight(self) -> int:
         """How many workflows have been offered and have not ended."""

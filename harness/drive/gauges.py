@@ -41,6 +41,10 @@ class GaugeSampler:
         self._next = max(self._next + 1, math.floor(now_s / INTERVAL_S) + 1)
         self._clock.call_at(self._next * INTERVAL_S, Rank.LIMIT, self.sample)
 
+    def last(self) -> dict[str, float]:
+        """The newest sample, empty before the first; from any thread."""
+        return self._log.last()
+
     def series(self) -> Series:
         """What was sampled; NaN where a sample lacks a name."""
         return Series(self._log.times(), self._log.columns(self._log.names()), modelled=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import threading
 
 _NANO = 1e-9
 
@@ -21,3 +22,8 @@ def waited_for_core_s(native_id: int | None) -> float:
     with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/self/task/{native_id}/schedstat") as file:
         return int(file.read().split()[1]) * _NANO
     return math.nan
+
+
+def starved_s() -> float:
+    """How long this thread has waited for a core so far; NaN: unknown."""
+    return waited_for_core_s(threading.get_native_id())

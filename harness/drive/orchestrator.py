@@ -94,6 +94,14 @@ class Orchestrator:
             for step in (step for steps in self._steps.values() for step in steps):
                 step.breaker = Breaker(scenario.breaker)
 
+    def queue_and_pool(self) -> Mapping[str, float]:
+        """See `target.Pooled`: all pools of agents together."""
+        return {
+            "queue_depth": float(sum(len(pool.waiters) for pool in self.pools)),
+            "agents_busy": float(sum(pool.busy for pool in self.pools)),
+            "pool_size": float(sum(pool.size for pool in self.pools)),
+        }
+
     async def run(self, workflow: Workflow) -> None:
         """Carry out the workflow's steps in order; raises `Failed`, `TimedOut` or `Rejected` with the kind of error."""
         if self._admission is None:

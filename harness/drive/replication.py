@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -16,12 +15,13 @@ from harness.drive.dispatcher import GRACE_S, Dispatcher
 from harness.drive.gauges import GaugeSampler
 from harness.drive.hybrid_loop import HybridLoop
 from harness.drive.interrupts import Interrupts, LoopBlockedError
-from harness.drive.kernel import waited_for_core_s
+from harness.drive.kernel import starved_s, waited_for_core_s
 from harness.drive.outside_work import JOB_GRACE_S
 from harness.drive.rest import RestWatch
 from harness.drive.target import BUILTIN, Gauged, Paced, Session, Target, TargetFactory
 from harness.drive.virtual_loop import VirtualLoop
 from harness.drive.wall_readers import WallReaders
+from harness.drive.watched_run import begin_watch
 from harness.errors import ClockError, HarnessError, TargetError
 from harness.measure.generator import generator_limited, lateness, loop_held_up
 from harness.measure.record import NEVER, Generator, Recorder, Run, Series, empty_series
@@ -29,6 +29,7 @@ from harness.measure.resources import INTERVAL_S, ResourceMonitor
 from harness.measure.rest import REST_S
 from harness.measure.stalls import Stall
 from harness.measure.tries import TryLog
+from harness.measure.watch import Watch
 from harness.plan.arrivals import OpenArrivals, Plan
 from harness.plan.places import pools_of
 from harness.plan.program import burns
@@ -52,8 +53,9 @@ class Replication:
     """One replication being driven. `target_name` is what the user wrote; it goes into the Run.
 
     `start` is called, on a thread of its own, when the target has started; it returns the instant (`time_of_day_s`)
-    that is to be the run's time 0. `checkpoint` is called on the loop's thread every `checkpoint_s` with the run as it
-    is: with the rows that the recorder shows, and all that is beside them.
+    that is to be the run's time 0. In `watch` it leaves what may be looked at while it goes on. `checkpoint` is called
+    on the loop's thread every `checkpoint_s` with the run as it is: with the rows that the recorder shows, and all that
+    is beside them.
     """
 
     plan: Plan
@@ -61,6 +63,7 @@ class Replication:
     target_name: str
     clock_name: ClockName
     progress: Progress | None = None
+    watch: Watch | None = None
     take_stop_signals: bool = False
     job_grace_s: float = JOB_GRACE_S
     patch_time: bool = False
@@ -95,6 +98,8 @@ class Replication:
             try:
                 stopped = self._run_loop(monitor)
             finally:
+                if self.watch is not None:
+                    self.watch.away()
                 ended = self._ended or self._readings()
                 resources = empty_series(modelled=True) if monitor is None else self._observable(monitor.stop())
                 self.recorder.doubts.extend(monitor.doubts if monitor is not None else ())
@@ -201,8 +206,9 @@ class Replication:
             self._rest.first_look(target)
             self._start(monitor)
             self._watch(target)
+            begin_watch(self.watch, session, dispatcher, target, self._sampler)
             self._in_process = getattr(target, "in_process", True)
-            self._starved_s = -_starved_s()
+            self._starved_s = -starved_s()
             self._keep_checkpoints(monitor)
             if paced is not None:
                 paced.begin()
@@ -229,7 +235,7 @@ class Replication:
     async def _come_to_rest(self, stopped: str | None, monitor: ResourceMonitor | None) -> None:
         """The run is over: from here on nothing counts but what the target still holds."""
         self._ended = self._readings()
-        self._starved_s += _starved_s()
+        self._starved_s += starved_s()
         if self._sampler is not None:
             self._sampler.stop()
         if monitor is not None:
@@ -386,11 +392,6 @@ class Replication:
             "pool_queues": tuple(place.queue for place in places),
             "pool_changes": self.recorder.change_columns(),
         }
-
-
-def _starved_s() -> float:
-    """How long this thread has waited for a core so far; NaN: unknown."""
-    return waited_for_core_s(threading.get_native_id())
 
 
 async def _quietly(work: Coroutine[Any, Any, None]) -> None:

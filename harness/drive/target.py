@@ -85,6 +85,14 @@ class Gauged(Protocol):
         """The target's figures at this instant; called on the event loop's thread about ten times a second."""
 
 
+@runtime_checkable
+class Pooled(Protocol):
+    """A target whose queue and pool may be looked at from any thread, at no cost to the one that it runs on."""
+
+    def queue_and_pool(self) -> Mapping[str, float]:
+        """Its figures at this instant, by the names that gauges have."""
+
+
 class WorkflowError(Exception):
     """A workflow that ended badly in a way that the target can name; `kind` goes into the error breakdown."""
 

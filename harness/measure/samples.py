@@ -57,6 +57,11 @@ class SampleLog:
         share = (middle - since) / (end - since) if end > since else 0.5
         return {name: _both(name, one.get(name, math.nan), two.get(name, math.nan), share) for name in one | two}
 
+    def last(self) -> dict[str, float]:
+        """The newest row, or an empty one; from any thread."""
+        rows = self._rows
+        return dict(rows[-1]) if rows else {}
+
     def times(self, clock: int = 0) -> Floats:
         """The rows' times on one of the clocks, shape (k,)."""
         return np.array([times[clock] for times in self._times], dtype=np.float64)

@@ -1,101 +1,201 @@
-"""How far a run has come: a bar per scenario on a terminal, nothing at all where the output is piped."""
+"""How far a run has come: a live view on a terminal, nothing at all where the output is piped.
+
+The view's thread looks a few times a second at what a run has recorded (`harness.measure.watch`), and draws a handful
+of lines; what has ended stays above them, a line each.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+import math
+import sys
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from harness.report.terminal import console_on, draws
-from harness.report.text import encodable, visible
+from harness.report.terminal import console_on, draws, fit, style_of
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as RichProgress
-    from rich.progress import TaskID
+    from rich.text import Text
+
+    from harness.measure.watch import Glimpse, Watch
+    from harness.report.live_lines import Page, Task
 
 _PER_SECOND = 4
-"""Redraws; few, because they are drawn by a thread of the process that is being measured."""
-_BESIDE_THE_BAR = 30
-_BAR = range(5, 40)
+"""Looks and redraws; few, because they are made by a thread of the process that is being measured."""
 
 
 class Progress(Protocol):
     """Told how far a run has come. One scenario at a time: started, advanced any number of times, finished."""
 
-    def started(self, scenario: str, total: int | None) -> None:
-        """A scenario begins; `total` workflows will be offered (None: not known beforehand)."""
+    def started(
+        self,
+        scenario: str,
+        total: int | None,
+        *,
+        place: str = "",
+        replications: int = 1,
+        length_s: float | None = None,
+    ) -> Watch | None:
+        """A scenario begins; `total` workflows will be offered, or each replication takes `length_s` (None: unknown).
+
+        `place` says which of several it is. What comes back, if anything does, is looked at from now on.
+        """
 
     def advanced(self, done: int) -> None:
         """`done` workflows of it have ended so far, all told. May be called from the event loop: it is cheap."""
 
-    def finished(self, word: str = "done") -> None:
-        """It ended; `word` says how (`held`, `broken`, …)."""
+    def finished(self, word: str = "done", figures: Sequence[str] = ()) -> None:
+        """It ended; `word` says how (`held`, `broken`, …), `figures` what came of it."""
 
 
 class Quiet:
     """Progress that nobody looks at."""
 
-    def started(self, scenario: str, total: int | None) -> None:
+    def started(
+        self,
+        scenario: str,
+        total: int | None,
+        *,
+        place: str = "",
+        replications: int = 1,
+        length_s: float | None = None,
+    ) -> Watch | None:
         """Nothing to show."""
 
     def advanced(self, done: int) -> None:
         """Nothing to show."""
 
-    def finished(self, word: str = "done") -> None:
+    def finished(self, word: str = "done", figures: Sequence[str] = ()) -> None:
         """Nothing to show."""
 
 
-class Bars:
-    """A bar per scenario, drawn by rich; a scenario of unknown length has a bar that pulses."""
+class LiveView:
+    """A few lines about what is under way, below a line for each that has ended. `close` leaves the last state."""
 
-    def __init__(self, drawn: RichProgress) -> None:
-        self._drawn = drawn
-        self._task: TaskID | None = None
+    def __init__(self, stream: TextIO) -> None:
+        from rich.live import Live  # noqa: PLC0415 - imported only where there is a terminal
 
-    def started(self, scenario: str, total: int | None) -> None:
-        """Add a bar."""
-        console = self._drawn.console
-        name = encodable(visible(scenario, max(10, console.width - _BESIDE_THE_BAR)), console.encoding)
-        self._task = self._drawn.add_task(name, total=total, word="")
+        self._stream = stream
+        self._console = console = console_on(stream)
+        self._task: Task | None = None
+        self._watch: Watch | None = None
+        self._seen: Glimpse | None = None
+        self._began_s = 0.0
+        self._closed = threading.Event()
+        self._live = Live(
+            console=console,
+            auto_refresh=False,
+            transient=True,
+            get_renderable=self._drawn,
+            redirect_stdout=sys.stdout.isatty(),  # what a target prints into a file or a pipe is not ours to show
+        )
+        self._thread = threading.Thread(target=self._keep_drawing, name="live view", daemon=True)
+
+    def open(self) -> None:
+        """Begin to draw."""
+        self._live.start()
+        self._thread.start()
+
+    def close(self) -> None:
+        """Give the terminal back, cursor and all; of a task that has not finished, the last lines stay."""
+        left = self._lines()
+        self._closed.set()
+        self._thread.join()
+        self._task = None
+        self._live.stop()
+        if left is not None:
+            self._console.print(left)
+
+    def started(
+        self,
+        scenario: str,
+        total: int | None,
+        *,
+        place: str = "",
+        replications: int = 1,
+        length_s: float | None = None,
+    ) -> Watch | None:
+        """See `Progress`."""
+        from harness.measure.watch import Watch  # noqa: PLC0415 - it brings numpy, which not every command needs
+        from harness.report.live_lines import Task  # noqa: PLC0415
+
+        self._watch, self._seen = Watch(self._console.get_time), None
+        self._began_s = self._console.get_time()
+        self._task = Task(scenario, total, place, replications, math.nan if length_s is None else length_s)
+        return self._watch
 
     def advanced(self, done: int) -> None:
-        """Move the bar to `done`."""
-        if self._task is not None:
-            self._drawn.update(self._task, completed=done)
+        """See `Progress`."""
+        if self._watch is not None:
+            self._watch.advanced(done)
 
-    def finished(self, word: str = "done") -> None:
-        """Fill the bar and say how it ended."""
-        if self._task is not None:
-            done = self._drawn.tasks[self._task].completed
-            self._drawn.update(self._task, total=done, completed=done, word=word)
-            self._drawn.stop_task(self._task)
+    def finished(self, word: str = "done", figures: Sequence[str] = ()) -> None:
+        """See `Progress`."""
+        from rich.text import Text  # noqa: PLC0415 - imported only where there is a terminal
+
+        from harness.report.live_lines import clock_time, finished_lines  # noqa: PLC0415
+
+        task = self._task
+        if task is None:
+            return
+        elapsed = clock_time(self._console.get_time() - self._began_s)
+        lines = finished_lines(task, word, [*figures, elapsed], self._page())
+        self._task = self._watch = None
+        # Text, never a string: a name is not markup
+        self._console.print(Text("\n".join(lines), style=style_of(word), no_wrap=True, overflow="crop"))
+
+    def _page(self) -> Page:
+        from harness.report.live_lines import Page  # noqa: PLC0415 - as above
+
+        fit(self._console, self._stream)
+        return Page(self._console.width, self._console.encoding)
+
+    def _keep_drawing(self) -> None:
+        while not self._closed.wait(1 / _PER_SECOND):
+            self.draw()
+
+    def draw(self) -> None:
+        """Look, and draw what is seen, now."""
+        self._live.refresh()
+
+    def _drawn(self) -> Text:
+        from rich.text import Text  # noqa: PLC0415 - as above
+
+        return self._lines() or Text("", end="")
+
+    def _lines(self) -> Text | None:
+        from rich.text import Text  # noqa: PLC0415 - as above
+
+        from harness.report.live_lines import running_lines  # noqa: PLC0415
+
+        task, watch = self._task, self._watch
+        if task is None or watch is None:
+            return None
+        with contextlib.suppress(Exception):  # a look that fell between two steps: the run matters, and not its view
+            self._seen = watch.look()
+        if self._seen is None:
+            return None
+        drawn = Text(no_wrap=True, overflow="crop")
+        elapsed_s = self._console.get_time() - self._began_s
+        for number, (line, style) in enumerate(running_lines(task, self._seen, elapsed_s, self._page())):
+            drawn.append("\n" * bool(number)).append(line, style)
+        return drawn
 
 
 @contextmanager
 def progress(stream: TextIO) -> Iterator[Progress]:
-    """Progress on `stream`: bars while the context is open where it is a terminal, quiet where not.
+    """Progress on `stream`: a live view while the context is open where it is a terminal, quiet where not.
 
-    `NO_COLOR` and the terminal's width are respected; the cursor is given back however the context ends.
+    `NO_COLOR`, the terminal's width and its encoding are respected; the cursor is given back however the context ends.
     """
     if not draws(stream):
         yield Quiet()
         return
-    from rich.progress import (  # noqa: PLC0415  - imported only where there is a terminal
-        BarColumn,
-        TextColumn,
-        TimeElapsedColumn,
-    )
-    from rich.progress import Progress as RichProgress  # noqa: PLC0415
-
-    console = console_on(stream)
-    drawn = RichProgress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=min(max(console.width // 2 - _BESIDE_THE_BAR, _BAR.start), _BAR.stop)),
-        TextColumn("{task.completed:.0f}", markup=False),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[word]}", markup=False),
-        console=console,
-        refresh_per_second=_PER_SECOND,
-    )
-    with drawn:
-        yield Bars(drawn)
+    view = LiveView(stream)
+    view.open()
+    try:
+        yield view
+    finally:
+        view.close()

@@ -181,6 +181,12 @@ _COLUMNS: dict[str, _Cell] = {
 # --------------------------------------------------------------------------- sentences
 
 
+def ending_of(report: Report) -> tuple[str, tuple[str, ...]]:
+    """How a scenario ended, in a word, and the two figures that are asked for first."""
+    told = (f"p95 {_COLUMNS['p95'](report)}", _COLUMNS["throughput"](report))
+    return VERDICTS[verdict_of(report)], told
+
+
 def headline(reports: Sequence[Report]) -> str:
     """The whole in one clause: `7 of 8 scenarios hold their baseline`; what has no baseline is not said to miss it."""
     held = sum(verdict_of(report) == "held" for report in reports)

@@ -68,7 +68,28 @@ def console_on(stream: TextIO) -> Console:
     """
     from rich.console import Console  # noqa: PLC0415  - imported only where there is a terminal
 
-    return Console(file=stream, highlight=False, color_system=None if os.environ.get("NO_COLOR") else "auto")
+    console = Console(file=stream, highlight=False, color_system=None if os.environ.get("NO_COLOR") else "auto")
+    fit(console, stream)
+    return console
+
+
+def style_of(word: str) -> str:
+    """The style of a verdict's word; empty for any other."""
+    return _STYLES.get(word, "")
+
+
+def fit(console: Console, stream: TextIO) -> None:
+    """Make `console` as large as the terminal `stream` is now; rich itself asks whichever standard stream is one."""
+    from rich.console import ConsoleDimensions  # noqa: PLC0415  - imported only where there is a terminal
+
+    if os.environ.get("COLUMNS"):
+        return
+    try:
+        width, height = os.get_terminal_size(stream.fileno())
+    except (OSError, ValueError):  # no terminal of its own, or closed
+        return
+    if width > 0 and height > 0:
+        console.size = ConsoleDimensions(width, height)
 
 
 # --------------------------------------------------------------------------- drawn

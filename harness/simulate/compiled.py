@@ -16,7 +16,7 @@ from numba.core import event
 from numba.extending import register_jitable
 
 from harness.measure import histogram
-from harness.measure.record import AttemptColumns, Floats, WorkflowColumns
+from harness.measure.record import AttemptColumns, Floats, Ints, WorkflowColumns
 from harness.plan import draws
 from harness.plan.arrivals import Plan
 from harness.plan.laws import CHUNK, exponential_table
@@ -294,6 +294,22 @@ class Compiled:
         """See `forms.Form`."""
         rows: Any = self.sim.pools
         return [Pool(**{name: row[name] for name in Pool.__slots__}) for row in rows]
+
+    def ended_rows(self) -> tuple[Floats, Floats, Ints, Ints]:
+        """See `forms.Form`; rows of workflows in flight have not been written to, and the newest have not started."""
+        flows: Any = self.sim.flows
+        jobs: Any = self.sim.jobs
+        world: Any = self.sim.worlds[0]
+        ended = np.ones(int(world["offered"]), dtype=np.bool_)
+        slot, not_started = int(world["oldest"]), int(world["in_flight"])
+        while slot >= 0:
+            ended[jobs["number"][slot]] = False
+            slot, not_started = int(jobs["younger"][slot]), not_started - 1
+        ended[len(ended) - not_started :] = False
+        due_s, finished_s, outcome, error = (
+            column[: len(ended)][ended] for column in (flows.due_s, flows.finished_s, flows.outcome, flows.error)
+        )
+        return due_s, finished_s, outcome, error
 
     def workflow_columns(self) -> WorkflowColumns:
         """What became of the workflows; errors by the kernel's own codes."""

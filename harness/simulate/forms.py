@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from typing import Literal, Protocol
 
 from harness.errors import MissingExtraError
-from harness.measure.record import AttemptColumns, Floats, WorkflowColumns
+from harness.measure.record import AttemptColumns, Floats, Ints, WorkflowColumns
 from harness.plan.arrivals import ClosedArrivals, Plan
 from harness.plan.draws import QuantileTable
 from harness.plan.program import Program
@@ -61,6 +61,10 @@ class Form(Left, Protocol):
 
     def stop_here(self) -> None:
         """Let the run end at the instant it has come to."""
+
+    def ended_rows(self) -> tuple[Floats, Floats, Ints, Ints]:
+        """Of all workflows that have ended so far, in any order: due, finished, outcome, error by the kernel's codes;
+        at any time that the form has come back from `run`."""
 
     def workflow_columns(self) -> WorkflowColumns:
         """What became of the workflows; errors by the kernel's own codes."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.measure import histogram
 from harness.measure.histogram import BUCKETS
-from harness.measure.record import AttemptColumns, Floats, WorkflowColumns
+from harness.measure.record import AttemptColumns, Floats, Ints, WorkflowColumns
 from harness.plan.arrivals import Plan
 from harness.plan.laws import gaps_before
 from harness.simulate import (
@@ -126,6 +126,15 @@ class Interpreted:
     def pools(self) -> list[Pool]:
         """See `forms.Form`."""
         return self.sim.pools
+
+    def ended_rows(self) -> tuple[Floats, Floats, Ints, Ints]:
+        """See `forms.Form`."""
+        names = WorkflowColumns.__slots__
+        rows = np.array(self.sim.flows).reshape(-1, 1 + len(names))
+        due_s, finished_s, outcome, error = (
+            rows[:, 1 + names.index(name)] for name in ("due_s", "finished_s", "outcome", "error")
+        )
+        return due_s, finished_s, outcome.astype(np.int64), error.astype(np.int64)
 
     def workflow_columns(self) -> WorkflowColumns:
         """What became of the workflows; errors by the kernel's own codes."""

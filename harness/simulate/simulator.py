@@ -12,6 +12,7 @@ import numpy as np
 
 from harness.errors import ClockError
 from harness.measure.record import Run
+from harness.measure.watch import Watch
 from harness.plan.arrivals import OpenArrivals, Plan, deal_of, due_stretches, expected_workflows, plan
 from harness.plan.program import compile_programs
 from harness.scenario.model import BurstLoad, ClosedLoad, RateLoad, Scenario, is_open
@@ -20,6 +21,7 @@ from harness.simulate.forms import Form, FormName, form_for, shortcut_for
 from harness.simulate.records import DONE, NEEDS_INPUT
 from harness.simulate.results import parted, run_of
 from harness.simulate.setting import setting_of
+from harness.simulate.so_far import seen_of
 from harness.simulate.streamed import StreamedRun, streamed_run_of
 
 RUN_TIMEOUT = "run timeout"
@@ -94,11 +96,25 @@ def _of_length(scenario: Scenario, workflows: int) -> Scenario:
     return dataclasses.replace(scenario, load=load)
 
 
-def simulate(planned: Plan, form: FormName = "auto", asked_to_stop: Callable[[], str | None] = lambda: None) -> Run:
-    """Run a plan to its end, or until `asked_to_stop` gives a reason; it is asked every few thousand workflows."""
+def simulate(
+    planned: Plan,
+    form: FormName = "auto",
+    asked_to_stop: Callable[[], str | None] = lambda: None,
+    watch: Watch | None = None,
+) -> Run:
+    """Run a plan to its end, or until `asked_to_stop` gives a reason; it is asked every few thousand workflows.
+
+    As often `watch` is told how far the run has come, if somebody has looked since.
+    """
     setting = setting_of(planned)
     made = form_for(planned, form)(planned, setting, False)
-    stopped = complete(made, Feed(planned, made.stretch), asked_to_stop)
+
+    def asked() -> str | None:
+        if watch is not None and watch.wanted:
+            watch.take(seen_of(made, planned, setting.error_kinds))
+        return asked_to_stop()
+
+    stopped = complete(made, Feed(planned, made.stretch), asked)
     attempts, changes = parted(made.attempt_columns())
     return run_of(
         planned,
