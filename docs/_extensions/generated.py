@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import posixpath
 import re
 from collections.abc import Callable
@@ -90,8 +91,14 @@ def _examples_as_code(_: Sphinx, __: object, lines: list[str]) -> None:
     lines[:] = made
 
 
+def _without_fields(_: Sphinx, what: str, __: str, found: object, *_signature: object) -> tuple[str, None] | None:
+    """The fields of a record are listed below it: they need not stand in its signature as well."""
+    return ("", None) if what == "class" and dataclasses.is_dataclass(found) else None
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
+    app.connect("autodoc-process-signature", _without_fields)
     app.connect("source-read", _read)
     app.connect("sphinx-click-process-description", _examples_as_code)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

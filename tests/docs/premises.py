@@ -26,8 +26,9 @@ graph = StateGraph(dict)
 """
 _AT = """
 [scenario.at_{n}]
-extends = "10_concurrent_workflows"
 load = {{ law = "closed", in_flight = {n}, workflows = 300 }}
+mix = {{ simple = 1 }}
+pools.agents = {{ size = 60, queue = "unbounded" }}
 baseline = {{ success_rate = ">= 99 %" }}
 """
 _PROJECT = """[build-system]
