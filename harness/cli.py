@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from harness.cli_long import checkpoints, ways_of_driving
 from harness.cli_provider import fake_llm
 from harness.cli_settings import SettledCommand
 from harness.cli_sweep import sweep
-from harness.errors import ExitCode, HarnessError
+from harness.errors import DeclarationError, ExitCode, HarnessError, Mistake
 
 if TYPE_CHECKING:
     from harness.cli_exports import Exports
@@ -260,14 +260,29 @@ def run(
 @click.option("--markdown", "form", flag_value="markdown", help="Print a summary in GitHub-flavoured Markdown.")
 @of_reports
 def report(files: Sequence[Path], form: str | None, **further: Path | None) -> None:
-    """Show reports that were written before; exits as the run that made them did."""
+    """Show what was written before; exits as what made it did.
+
+    FILEs hold reports, with at most one comparison beside them, or one comparison, capacity or history.
+
+    \b
+    harness report reports/*.json --html run.html
+    harness report reports/*.json comparison.json --html run.html     is it worse than before?
+    harness report capacity.json --html capacity.html
+    """
     from harness.assess import exit_code  # noqa: PLC0415 - every command imports only what it needs
-    from harness.report.document import read_reports  # noqa: PLC0415
+    from harness.report.given import exit_code_of, read_given, show_other  # noqa: PLC0415
 
     to_write = exports(further)
-    reports = [one for path in files for one in read_reports(path)]
-    _deliver(reports, form, to_write)
-    sys.exit(exit_code(reports))
+    given = read_given(files)
+    if not given.reports:
+        to_write.write_other(given)
+    elif given.other is not None and form == "json":
+        raise DeclarationError("options", [Mistake("--json", "reports and a comparison", "one of the two")])
+    else:
+        _deliver(given.reports, form, to_write, given.other)
+    if given.other is not None:
+        show_other(given, form, sys.stdout)
+    sys.exit((exit_code(given.reports) if given.reports else 0) or (exit_code_of(given) if given.other else 0))
 
 
 main.add_command(init)
@@ -323,9 +338,11 @@ def _run_each(
     return stopped_by(signals.reason) or exit_code(reports)
 
 
-def _deliver(reports: Sequence[Report], form: str | None, further: Exports) -> None:
+def _deliver(
+    reports: Sequence[Report], form: str | None, further: Exports, compared: Mapping[str, Any] | None = None
+) -> None:
     try:
-        further.write(reports)
+        further.write(reports, compared)
     finally:  # a file that cannot be written hides nothing
         _render(reports, form)
 

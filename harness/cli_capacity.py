@@ -14,6 +14,7 @@ import click
 from click.core import ParameterSource
 
 import harness
+from harness.cli_exports import HTML, refuse_html, write_html_of
 from harness.cli_settings import SettledCommand
 from harness.errors import DeclarationError, ExitCode, Mistake, UnitError
 
@@ -57,9 +58,16 @@ _RESOLUTION = {"wall": 0.05, "hybrid": 0.03, "virtual": 0.02}
 )
 @click.option("--json", "form", flag_value="json", help="Print one JSON document (schemas/capacity.schema.json).")
 @click.option("--markdown", "form", flag_value="markdown", help="Print GitHub-flavoured Markdown.")
+@HTML
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def capacity(
-    scenario: str, path: Path | None, plot: Path | None, report_dir: str, form: str | None, **options: Any
+    scenario: str,
+    path: Path | None,
+    plot: Path | None,
+    html: Path | None,
+    report_dir: str,
+    form: str | None,
+    **options: Any,
 ) -> None:
     """Find the highest load at which SCENARIO holds its baseline, where its throughput stops growing, and why.
 
@@ -80,6 +88,7 @@ def capacity(
     chosen, target = _chosen(scenario, path, options)
     search = _search(chosen, target, options)
     refuse_folder(report_dir)
+    refuse_html(html)
     if plot is not None:
         from harness.report.plots.picture import refuse_picture  # noqa: PLC0415
 
@@ -88,7 +97,7 @@ def capacity(
     code = _exit_code(found)
     document = _document(chosen, target, found, code, options["clock"])
     try:
-        _deliver(document, report_dir, plot)
+        _deliver(document, report_dir, plot, html)
     finally:  # what was measured is shown whatever became of the files
         _render(document, form)
     sys.exit(code)
@@ -212,10 +221,11 @@ def _document(scenario: Scenario, target: object, found: Capacity, code: ExitCod
     return document
 
 
-def _deliver(document: dict[str, Any], folder: str, plot: Path | None) -> None:
+def _deliver(document: dict[str, Any], folder: str, plot: Path | None, html: Path | None) -> None:
     from harness.report.capacity_document import write_capacity  # noqa: PLC0415 - as above
 
     click.echo(f"capacity: {write_capacity(document, folder)}", err=True)
+    write_html_of(html, "capacity", document)
     if plot is not None and document["trials"]:
         from harness.report.plots.capacity import capacity_chart  # noqa: PLC0415
         from harness.report.plots.picture import write_picture  # noqa: PLC0415

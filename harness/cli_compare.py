@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import harness
-from harness.cli_exports import JUNIT_OF_VERDICTS
+from harness.cli_exports import HTML, JUNIT_OF_VERDICTS, refuse_html, write_html_of
 from harness.cli_settings import SettledCommand
 from harness.errors import ExitCode
 
@@ -56,6 +56,7 @@ STOPPED = {"interrupted": ExitCode.INTERRUPTED, "terminated": ExitCode.TERMINATE
 )
 @JSON
 @MARKDOWN
+@HTML
 @JUNIT_OF_VERDICTS
 def compare(
     base: str,
@@ -65,6 +66,7 @@ def compare(
     past: str | None,
     report_dir: Path | None,
     form: str | None,
+    html: Path | None,
     junit: Path | None,
 ) -> None:
     """Compare what was measured before: did HEAD get worse than BASE?
@@ -89,7 +91,7 @@ def compare(
     from harness.bridges.waiver_file import read_waivers  # noqa: PLC0415
     from harness.judge.compare import compare as judge  # noqa: PLC0415
 
-    _refuse_junit(junit)
+    _refuse_files(html, junit)
     waivers = read_waivers(waiver_file)
     now = datetime.now(UTC)
     noise = session_noise(past) if past else None
@@ -104,7 +106,7 @@ def compare(
         session_noise=noise,
     )
     circumstances = given_circumstances(_words(), now, allow_inconclusive)
-    sys.exit(_finish(found, circumstances, form, report_dir, junit))
+    sys.exit(_finish(found, circumstances, form, report_dir, (html, junit)))
 
 
 @click.command(cls=SettledCommand)
@@ -149,6 +151,7 @@ def compare(
 )
 @JSON
 @MARKDOWN
+@HTML
 @JUNIT_OF_VERDICTS
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def continuous(
@@ -158,6 +161,7 @@ def continuous(
     allow_inconclusive: bool,
     report_dir: Path,
     form: str | None,
+    html: Path | None,
     junit: Path | None,
     quiet: bool,
     **options: Any,
@@ -185,12 +189,12 @@ def continuous(
     request, effort = request_of(base, head, options), effort_of(options)
     waivers = read_waivers(waiver_file)
     refuse_folder(report_dir)
-    _refuse_junit(junit)
+    _refuse_files(html, junit)
     now = datetime.now(UTC)
     with watcher(effort, quiet) as watching:
         outcome = measure(request, effort, waivers=waivers, now=now, watcher=watching, report_dir=report_dir)
     circumstances = circumstances_of(outcome, _words(), now, allow_inconclusive)
-    code = _finish(outcome.comparison, circumstances, form, report_dir, junit)
+    code = _finish(outcome.comparison, circumstances, form, report_dir, (html, junit))
     sys.exit(STOPPED.get(outcome.stopped or "", code))
 
 
@@ -198,7 +202,8 @@ def continuous(
 @click.argument("source", metavar="FOLDER|asv:RESULTS_DIR")
 @JSON_HISTORY
 @MARKDOWN
-def history(source: str, form: str | None) -> None:
+@HTML
+def history(source: str, form: str | None, html: Path | None) -> None:
     """Find the commits at which a metric changed for good.
 
     FOLDER holds reports or pytest-benchmark files of many commits, also in folders of its own; commits stand in git's
@@ -215,11 +220,13 @@ def history(source: str, form: str | None) -> None:
     from harness.report.history import history_document, history_markdown, plain_history  # noqa: PLC0415
     from harness.report.text import encodable  # noqa: PLC0415
 
+    refuse_html(html)
     past = read_past(source)
     now = datetime.now(UTC)
     document = history_document(
         past.source, past.series, past.notes, harness_version=harness.__version__, timestamp=now
     )
+    write_html_of(html, "history", document)
     if form == "json":
         from harness.report.document import json_text  # noqa: PLC0415
 
@@ -236,17 +243,23 @@ def _words() -> list[str]:
     return list(click.get_current_context().find_root().obj or ())
 
 
-def _refuse_junit(path: Path | None) -> None:
-    if path is not None:
+def _refuse_files(html: Path | None, junit: Path | None) -> None:
+    refuse_html(html)
+    if junit is not None:
         from harness.report.junit import refuse_junit  # noqa: PLC0415 - only where it is asked for
 
-        refuse_junit(path)
+        refuse_junit(junit)
 
 
 def _finish(
-    comparison: Comparison, circumstances: Any, form: str | None, folder: Path | None, junit: Path | None
+    comparison: Comparison,
+    circumstances: Any,
+    form: str | None,
+    folder: Path | None,
+    files: tuple[Path | None, Path | None],
 ) -> ExitCode:
-    """Check, write and print the document; how the command ends."""
+    """Check, write and print the document; how the command ends. `files` are the page and the JUnit XML."""
+    html, junit = files
     from harness.report.comparison import (  # noqa: PLC0415 - every command imports only what it needs
         comparison_document,
         refuse_comparison,
@@ -263,6 +276,7 @@ def _finish(
         from harness.report.junit import suites_of_comparison, write_junit  # noqa: PLC0415
 
         click.echo(f"junit: {write_junit(suites_of_comparison(document), junit)}", err=True)
+    write_html_of(html, "comparison", document)
     _render(document, form)
     return ExitCode(document["exit_code"])
 

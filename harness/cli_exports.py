@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.errors import DeclarationError, Mistake
+
 if TYPE_CHECKING:
     from harness.measure.record import Run
     from harness.measure.totals.record import Totals
+    from harness.report.given import Document, Given
     from harness.report.model import Report
     from harness.report.rows_file import Rows
 
@@ -59,10 +62,17 @@ class Exports:
         if isinstance(done, Run):
             self.rows.append(rows_of(done))
 
-    def write(self, reports: Sequence[Report]) -> None:
-        """Write every file that was asked for, and say where."""
+    def write(self, reports: Sequence[Report], compared: Document | None = None) -> None:
+        """Write every file that was asked for, and say where; a page shows what the reports were `compared` with."""
         for name, path in self.files.items():
-            click.echo(f"{name}: {_write(name, path, reports, self.rows)}", err=True)
+            click.echo(f"{name}: {_write(name, path, reports, self.rows, compared)}", err=True)
+
+    def write_other(self, given: Given) -> None:
+        """The same of what is no report, of which there is a page and nothing else; raises `DeclarationError`."""
+        wrong = [Mistake(f"--{name}", f"a {given.kind}", "reports") for name in self.files if name != "html"]
+        if wrong:
+            raise DeclarationError("options", wrong)
+        write_html(self.files.get("html"), given)
 
 
 def exports(files: dict[str, Path | None], *, soak: bool = False) -> Exports:
@@ -88,12 +98,37 @@ def exports(files: dict[str, Path | None], *, soak: bool = False) -> Exports:
     return Exports(asked)
 
 
-def _write(name: str, path: Path, reports: Sequence[Report], rows: Sequence[Rows]) -> Path:
-    if name == "html":
-        from harness.report.page.run import run_page  # noqa: PLC0415 - as above
+def refuse_html(path: Path | None) -> None:
+    """Raise where a page was asked for and cannot be written."""
+    if path is not None:
+        exports({"html": path})
+
+
+def write_html(path: Path | None, given: Given) -> None:
+    """Write the page that was asked for, if one was, and say where."""
+    if path is not None:
+        from harness.report.page.making import page_of  # noqa: PLC0415 - every command imports only what it needs
         from harness.report.page.shell import write_page  # noqa: PLC0415
 
-        return write_page(run_page(reports), path)
+        click.echo(f"html: {write_page(page_of(given), path)}", err=True)
+
+
+def write_html_of(path: Path | None, kind: str, document: Document) -> None:
+    """The same of one document that is no report."""
+    from harness.report.given import Given  # noqa: PLC0415 - every command imports only what it needs
+
+    write_html(path, Given(kind=kind, other=document))
+
+
+def _write(
+    name: str, path: Path, reports: Sequence[Report], rows: Sequence[Rows], compared: Document | None = None
+) -> Path:
+    if name == "html":
+        from harness.report.given import Given  # noqa: PLC0415 - as above
+        from harness.report.page.making import page_of  # noqa: PLC0415
+        from harness.report.page.shell import write_page  # noqa: PLC0415
+
+        return write_page(page_of(Given(tuple(reports), "comparison" if compared else "", compared)), path)
     if name == "junit":
         from harness.report.junit import suites_of_reports, write_junit  # noqa: PLC0415 - as above
 

@@ -122,6 +122,8 @@ def _evidence(verdict: Verdict) -> dict[str, Any]:
     return {
         "effect": number(verdict.effect),
         "effect_unit": "points" if verdict.kind == "rate" else "relative",
+        "floor": number(verdict.floor),
+        "margin": number(verdict.margin),
         "interval": {"low": low, "high": high, "confidence": verdict.confidence} if bounded else None,
         "base": {"value": number(verdict.base_value), "n": verdict.n_base},
         "head": {"value": number(verdict.head_value), "n": verdict.n_head},

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from harness.errors import ReportError
+from harness.errors import Mistake, ReportError
 from harness.judge.history import History, Step
 from harness.report.comparison_rows import in_unit
 from harness.report.figures import number, text
@@ -43,6 +43,10 @@ class Told(Protocol):
         """Oldest first."""
 
     @property
+    def values(self) -> tuple[float | None, ...]:
+        """One for each commit; None: it has none."""
+
+    @property
     def history(self) -> History:
         """What was found."""
 
@@ -60,12 +64,17 @@ def history_document(
         "series": [_series(one) for one in series],
         "notes": [text(note) for note in notes],
     }
-    from harness.schema import schema_mistakes  # noqa: PLC0415 - jsonschema is not needed to judge
-
-    mistakes = schema_mistakes("history", document)
+    mistakes = history_mistakes(document)
     if mistakes:
         raise ReportError("\n".join(f"history: {mistake}" for mistake in mistakes))
     return document
+
+
+def history_mistakes(document: Any) -> list[Mistake]:
+    """Everything that keeps `document` from being what its schema describes."""
+    from harness.schema import schema_mistakes  # noqa: PLC0415 - jsonschema is not needed to judge
+
+    return schema_mistakes("history", document)
 
 
 def _series(one: Told) -> dict[str, Any]:
@@ -81,6 +90,7 @@ def _series(one: Told) -> dict[str, Any]:
         "newest": found.newest,
         "reason": text(found.reason),
         "ignored": list(found.ignored),
+        "points": {"commits": [text(commit) for commit in one.commits], "values": list(map(number, one.values))},
         "steps": [_step(step) for step in found.steps],
     }
 
@@ -96,7 +106,7 @@ def _step(step: Step) -> dict[str, Any]:
 
 def plain_history(document: Document) -> str:
     """The history as lines of text; ends with a newline."""
-    lines = [f"{_headline(document)}."]
+    lines = [f"{headline_of(document)}."]
     rows = list(_rows(document))
     if rows:
         lines += ["", *_aligned([_HEADERS, *rows])]
@@ -106,7 +116,7 @@ def plain_history(document: Document) -> str:
 
 def history_markdown(document: Document) -> str:
     """The history as Markdown, steps first, the newest commits of each series folded; ends with a newline."""
-    parts = [f"**{prose(_headline(document))}.**"]
+    parts = [f"**{prose(headline_of(document))}.**"]
     rows = list(_rows(document))
     if rows:
         rule = [":--"] * _WORDS + ["--:"] * (len(_HEADERS) - _WORDS)
@@ -125,7 +135,8 @@ def history_markdown(document: Document) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _headline(document: Document) -> str:
+def headline_of(document: Document) -> str:
+    """The whole in one clause."""
     series = document["series"]
     stepped = sum(bool(one["steps"]) for one in series)
     judged = sum(one["newest"] != "too short" for one in series)

@@ -52,7 +52,7 @@ def decide(metric: MetricSamples, evidence: Evidence, p_adjusted: float, family:
     """Apply floor, margin and error rates to one metric's evidence."""
     before, after = evidence.levels
     word, reason, needed = _settle(metric, evidence, p_adjusted, family)
-    p, margin = evidence.best.p, _bounds(metric, evidence).margin
+    p, bounds = evidence.best.p, _bounds(metric, evidence)
     if word in {"regressed", "improved"}:
         evidence = evidence.best
     return Verdict(
@@ -65,7 +65,8 @@ def decide(metric: MetricSamples, evidence: Evidence, p_adjusted: float, family:
         effect=_effect(evidence.shift, evidence.scale),
         interval=_interval(evidence, family.rules.confidence),
         confidence=family.rules.confidence,
-        margin=margin,
+        floor=bounds.floor,
+        margin=bounds.margin,
         base_value=before,
         head_value=after,
         n_base=evidence.n[0],

@@ -110,6 +110,8 @@ class Verdict:
     interval: tuple[float, float] | None = None
     """Where the effect lies, in the effect's unit, at level `confidence`; None for exact metrics."""
     confidence: float = 0.95
+    floor: float | None = None
+    """Effects up to this were too small to matter, in the effect's unit; None where nothing was judged."""
     margin: float | None = None
     """Largest effect that `unchanged` could have hidden, in the effect's unit; None where nothing was judged."""
     base_value: float | None = None

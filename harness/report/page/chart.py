@@ -14,7 +14,7 @@ from harness.report.page.markup import Element, element
 Values = Sequence[float | None]
 Style = Literal["line", "step", "bars", "dots", "edge", "dashed"]
 Colour = Literal["blue", "orange", "green", "red", "purple", "sky", "grey", "ink"]
-Unit = Literal["s", "B", "/s", "share", "count", "percent", "index"]
+Unit = Literal["s", "B", "/s", "share", "count", "ratio", "index"]
 
 
 @dataclass(frozen=True, slots=True)

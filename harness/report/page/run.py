@@ -24,8 +24,8 @@ _COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("p99", "response_time_percentiles.p99", "s"),
     ("Throughput", "throughput_stats.mean", "/s"),
     ("Rejected", "outcomes.rejected", "count"),
-    ("Pool, most", "pool_metrics.max_utilization", "share"),
-    ("Queue, most", "queue_metrics.max_depth", "count"),
+    ("Pool max", "pool_metrics.max_utilization", "share"),
+    ("Queue max", "queue_metrics.max_depth", "count"),
     ("Memory", "resource_usage.memory_peak_b", "B"),
     ("CPU", "resource_usage.cpu_mean", "share"),
 )
@@ -120,7 +120,8 @@ def _gives_way(reports: Sequence[Report]) -> Child:
     groups: dict[str, list[Child]] = {}
     for k, report in looked_at:
         what = _what(report.document["bottlenecks"][0])
-        groups.setdefault(what, []).append([" ", element("a", name(report.scenario), href=f"#{_key(k)}")])
+        links = groups.setdefault(what, [])
+        links.append([", " if links else " ", element("a", name(report.scenario), href=f"#{_key(k)}")])
     free = groups.pop(_NOTHING, [])
     if not groups:
         return "Nothing: no resource limited any scenario."

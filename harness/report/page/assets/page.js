@@ -37,7 +37,7 @@
     count: plain,
     index: plain,
     "/s": (value) => `${trim(value)} /s`,
-    percent: (value) => `${value > 0 ? "+" : ""}${digits(value)} %`,
+    ratio: (value) => String(digits(value)),
   };
   const inWords = (value, unit) => (value == null ? "–" : (words[unit] || ((v) => `${digits(v)} ${unit}`))(value));
 
@@ -61,7 +61,6 @@
     }
     if (unit === "/s") return (value) => `${plain(Number(value.toPrecision(6)))} /s`;
     if (unit === "share") return (value) => `${Number((value * 100).toPrecision(6))} %`;
-    if (unit === "percent") return (value) => `${value > 0 ? "+" : ""}${Number(value.toPrecision(6))} %`;
     return (value) => inWords(value, unit);
   };
   const logarithmic = (low, high) => {
@@ -124,6 +123,7 @@
       made.width = scale;
     } else {
       if (line.style === "step") made.paths = uPlot.paths.stepped({ align: 1, extend: true });
+      if (line.style !== "step") made.pxAlign = 0;
       if (line.style === "dashed") made.dash = [5 * scale, 4 * scale];
       if (line.style === "area") made.fill = () => faint(line.colour, colours.fill);
       made.points = { show: lonely.length > 0, filter: () => lonely, size: 4.5 * scale, width: 0, fill: () => colours[line.colour] };

@@ -1,0 +1,102 @@
+"""What files hold that a user names: reports, a comparison, a capacity, a history; and how each is shown in text.
+
+Reports may stand beside one comparison, which says whether they are worse than before; every other kind is by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from harness.errors import ExitCode, Mistake, ReportError
+from harness.report.document import json_text, read_json, read_reports, refuse
+from harness.report.model import Report
+from harness.report.text import encodable
+
+Document = Mapping[str, Any]
+_KINDS = {"comparison": "a comparison", "capacity": "a capacity", "history": "a history"}
+_ALLOWED = "reports, with at most one comparison beside them, or one comparison, capacity or history by itself"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the files hold: `other` by its kind is what no report is; with reports only a comparison."""
+
+    reports: tuple[Report, ...] = ()
+    kind: str = ""
+    other: Document | None = None
+
+
+def read_given(paths: Sequence[Path]) -> Given:
+    """Everything in the files, each held to its schema. Raises `ReportError` for what is none of it, and for a mix."""
+    reports: list[Report] = []
+    others: list[tuple[Path, str, Document]] = []
+    for path in paths:
+        document = read_json(path)
+        kind = document.get("kind") if isinstance(document, dict) else None
+        if isinstance(kind, str) and kind in _KINDS:
+            refuse(str(path), _mistakes(kind)(document))
+            others.append((path, kind, document))
+        else:
+            reports.extend(read_reports(path))
+    _refuse_mix(bool(reports), others)
+    _, kind, other = others[0] if others else (None, "", None)
+    return Given(tuple(reports), kind, other)
+
+
+def _refuse_mix(reports: bool, others: Sequence[tuple[Path, str, Document]]) -> None:
+    wrong = [one for one in others if one[1] != "comparison"] if reports else others[1:]
+    extra = wrong or others[1:]
+    if extra:
+        path, kind, _ = extra[0]
+        beside = "reports" if reports and wrong else _KINDS[others[0][1]]
+        raise ReportError(f"{path}: found {_KINDS[kind]} beside {beside}; allowed are {_ALLOWED}")
+
+
+def _mistakes(kind: str) -> Callable[[Any], list[Mistake]]:
+    if kind == "comparison":
+        from harness.report.comparison import comparison_mistakes  # noqa: PLC0415 - only what is shown is needed
+
+        return comparison_mistakes
+    if kind == "capacity":
+        from harness.report.capacity_document import capacity_mistakes  # noqa: PLC0415
+
+        return capacity_mistakes
+    from harness.report.history import history_mistakes  # noqa: PLC0415
+
+    return history_mistakes
+
+
+def exit_code_of(given: Given) -> ExitCode:
+    """How what made the document by itself ended."""
+    assert given.other is not None
+    if given.kind == "history":
+        judged = any(one["newest"] != "too short" for one in given.other["series"])
+        return ExitCode.HELD if judged else ExitCode.NOT_ENOUGH
+    return ExitCode(given.other["exit_code"])
+
+
+def show_other(given: Given, form: str | None, stream: TextIO) -> None:
+    """Print what is no report: as JSON, Markdown, or lines of text."""
+    assert given.other is not None
+    if form == "json":
+        stream.write(json_text(given.other))
+    else:
+        stream.write(encodable(_written(given.kind, form)(given.other), stream.encoding))
+
+
+def _written(kind: str, form: str | None) -> Callable[[Document], str]:
+    if kind == "comparison":
+        from harness.report.comparison_markdown import comparison_markdown  # noqa: PLC0415 - as above
+        from harness.report.comparison_terminal import plain_comparison  # noqa: PLC0415
+
+        return comparison_markdown if form else plain_comparison
+    if kind == "capacity":
+        from harness.report.capacity_text import capacity_markdown, plain_capacity  # noqa: PLC0415
+
+        return capacity_markdown if form else plain_capacity
+    from harness.report.history import history_markdown, plain_history  # noqa: PLC0415
+
+    return history_markdown if form else plain_history
