@@ -38,7 +38,7 @@ _STOPPED = {"interrupted": ExitCode.INTERRUPTED, "terminated": ExitCode.TERMINAT
     "file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write the scenario with the first advice put in there, as .toml; what is there is replaced.",
+    help="Write the scenario with the first advice put in there, as .toml; only a file of its own is replaced.",
 )
 @click.option("--json", "form", flag_value="json", help="Print one JSON document (schemas/advice.schema.json).")
 @click.option("--markdown", "form", flag_value="markdown", help="Print GitHub-flavoured Markdown.")
@@ -71,9 +71,9 @@ def advise(
     from harness.scenario.load import find_scenario, load_scenarios  # noqa: PLC0415
 
     if file is not None:
-        from harness.report.replacing import refuse_file  # noqa: PLC0415
+        from harness.report.advising.changes import refuse_place  # noqa: PLC0415
 
-        refuse_file(file, "--apply", (".toml",))
+        refuse_place(file)
     chosen = find_scenario(load_scenarios(path), scenario)
     check_options(clock, seed + 2 * replications - 1)
     advice = _advice(chosen, clock, seed, replications, quiet)
@@ -135,7 +135,8 @@ def _deliver(advice: Advice, clock: str, form: str | None, file: Path | None) ->
         text = advice_markdown(document) if form == "markdown" else plain_advice(document)
         click.echo(encodable(text, sys.stdout.encoding), nl=False)
     if file is not None and advice.best is None:
-        click.echo(f"--apply {file}: nothing is written, because nothing helps", err=True)
+        why = f"it was {advice.stopped} before anything was found to help" if advice.stopped else "nothing helps"
+        click.echo(f"--apply {file}: nothing is written, because {why}", err=True)
     elif file is not None and advice.best is not None:
         written = replace_file(file, whole_toml(advice.best.candidate.scenario).encode("utf-8"))
         click.echo(f"advised: {written}", err=True)

@@ -21,7 +21,7 @@ from harness.judge.advice.measuring import agent_seconds, goal_of
 from harness.judge.advice.paired import paired
 from harness.measure.metrics import summarise
 from harness.measure.record import Run
-from harness.report.advising.changes import overlay, whole_toml
+from harness.report.advising.changes import MARK, overlay, whole_toml
 from harness.scenario.load import load_catalog, load_scenarios
 from harness.scenario.model import (
     BaselineLine,
@@ -252,7 +252,7 @@ def harness(*arguments: str) -> Result:
 @pytest.fixture
 def planted_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.chdir(tmp_path)
-    Path("planted.toml").write_text(whole_toml(planted(20)), encoding="utf-8")
+    Path("planted.toml").write_text(whole_toml(planted(20)).removeprefix(MARK), encoding="utf-8")
     return "planted.toml"
 
 
@@ -306,6 +306,17 @@ def test_where_nothing_helps_the_command_says_so_and_writes_nothing(
     assert done.exit_code == ExitCode.NOT_ENOUGH, done.output
     assert done.stdout.startswith("idle: nothing that was tried helps")
     assert not Path("advised.toml").exists()
+
+
+def test_it_replaces_its_own_file_and_no_other(planted_file: str) -> None:
+    """The file of scenarios itself may well be named, and would lose all the others."""
+    before = Path(planted_file).read_bytes()
+    refused = harness("planted", "-f", planted_file, "-n", "2", "-q", "--apply", planted_file)
+    assert refused.exit_code == ExitCode.USAGE
+    assert "--apply planted.toml: expected a name that is free, or a file that harness advise wrote" in refused.stderr
+    assert Path(planted_file).read_bytes() == before
+    for _ in range(2):
+        assert harness("planted", "-f", planted_file, "-n", "2", "-q", "--apply", "own.toml").exit_code == ExitCode.HELD
 
 
 WRONG = [

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from harness.errors import ReportError
+from harness.report.document import cause
+from harness.report.replacing import refuse_file
 from harness.scenario.declare import declaration_of
 from harness.scenario.load import load_catalog
 from harness.scenario.model import Retry, Scenario
 
+MARK = "# written by harness advise"
+"""The first line of a file that may be replaced: any other is somebody's own."""
 _GONE: Mapping[str, Any] = {"queue": "unbounded"}
 """What says in words that a key is not given."""
 
@@ -53,4 +59,20 @@ def whole_toml(after: Scenario) -> str:
     """The advised scenario with its types, as a file that stands alone."""
     import tomli_w  # noqa: PLC0415 - only what is written needs it
 
-    return tomli_w.dumps(declaration_of(after))
+    return f"{MARK}\n\n{tomli_w.dumps(declaration_of(after))}"
+
+
+def refuse_place(path: Path) -> None:
+    """Raise before anything is run where `whole_toml` cannot be written, or would take the place of another file."""
+    refuse_file(path, "--apply", (".toml",))
+    try:
+        with path.open("rb") as file:
+            first = file.readline(len(MARK) + 2).rstrip()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise ReportError(f"--apply {path}: cannot read what is there: {cause(error)}") from error
+    if first != MARK.encode():
+        raise ReportError(
+            f"--apply {path}: expected a name that is free, or a file that harness advise wrote; found another"
+        )

@@ -65,7 +65,7 @@ def _headline(document: Document) -> str:
     ended = f"; {document['stopped']} after {done} of {planned}" if document["stopped"] else ""
     amiss = f"; {failed} failed" if failed else ""
     seeds = len(document["seeds"])
-    runs = f"{seeds} replication{'s' * (seeds > 1)}, {planned} runs"
+    runs = f"{seeds} replication{'s' * (seeds > 1)}, {planned} run{'s' * (planned > 1)}"
     return (
         f"{visible(document['scenario'], 80)} on {visible(document['target'], 80)}, {document['clock']} clock: "
         f"{varied}, {runs}{amiss}{ended}"
