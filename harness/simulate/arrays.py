@@ -25,7 +25,9 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _ODD = np.uint64(0xD1B54A32D192ED03)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
-_0, _1, _2, _3 = (np.uint64(n) for n in range(4))
+_1, _2, _3 = (np.uint64(n) for n in range(1, 4))
+TOP = np.uint64(3)
+"""Where the calendar's first event stands: then the four below a node are on one line of the cache."""
 _UNIT = 2.0**-53
 _ARRIVAL = int(Purpose.ARRIVAL)
 _THINK = int(Purpose.THINK)
@@ -83,18 +85,18 @@ def put(calendar: Any, place: Any, when: float, serial: int, aim: int) -> None:
 
 
 @register_jitable(forceinline=True)
-def sink(calendar: Any, size: Any, when: float, serial: int, aim: int) -> None:
-    """Put an event into the hole at the top of a heap of `size`, or below it, where it belongs."""
+def sink(calendar: Any, end: Any, when: float, serial: int, aim: int) -> None:
+    """Put an event into the hole at the top of a heap that ends before `end`, or below it, where it belongs."""
     when_s, order, target = calendar
-    place = _0
-    child = _1
-    while child < size:
+    place = TOP
+    child = TOP + _1
+    while child < end:
         least = first_of_four(when_s, order, child)
         if when < when_s[least] or (when == when_s[least] and serial < order[least]):
             break
         put(calendar, place, when_s[least], order[least], target[least])
         place = least
-        child = (place << _2) + _1
+        child = (place - _2) << _2
     put(calendar, place, when, serial, aim)
 
 
@@ -102,8 +104,8 @@ def sink(calendar: Any, size: Any, when: float, serial: int, aim: int) -> None:
 def rise(calendar: Any, place: Any, when: float, serial: int, aim: int) -> None:
     """Put an event into the heap at `place`, its end, or above it, where it belongs."""
     when_s, order, target = calendar
-    while place > _0:
-        above = (place - _1) >> _2
+    while place > TOP:
+        above = (place >> _2) + _2
         if when_s[above] < when or (when_s[above] == when and order[above] < serial):
             break
         put(calendar, place, when_s[above], order[above], target[above])
@@ -116,10 +118,10 @@ def push(sim: Any, world: Any, when_s: float, order: int, target: int) -> None:
     # a timer that fires mostly sets another: it goes into the hole that the first one has left
     if world.hole:
         world.hole = 0
-        sink(sim.calendar, np.uint64(world.events), when_s, order, target)
+        sink(sim.calendar, np.uint64(world.events) + TOP, when_s, order, target)
     else:
         world.events += 1
-        rise(sim.calendar, np.uint64(world.events - 1), when_s, order, target)
+        rise(sim.calendar, np.uint64(world.events - 1) + TOP, when_s, order, target)
 
 
 @body_of(primitives.next_s)
@@ -128,19 +130,19 @@ def next_s(sim: Any, world: Any) -> float:
     if world.hole:
         world.hole = 0
         world.events -= 1
-        last = np.uint64(world.events)
+        last = np.uint64(world.events) + TOP
         when = when_s[last]
         when_s[last] = math.inf  # behind the last event all is at infinity, so that four children can be compared
-        if last > _0:
+        if last > TOP:
             sink(sim.calendar, last, when, order[last], target[last])
-    return float(when_s[_0])
+    return float(when_s[TOP])
 
 
 @body_of(primitives.pop)
 def pop(sim: Any, world: Any) -> tuple[float, int, int]:
     when_s, order, target = sim.calendar
     world.hole = min(1, world.events)
-    return when_s[_0], order[_0], target[_0]
+    return when_s[TOP], order[TOP], target[TOP]
 
 
 @body_of(primitives.bring_luck)

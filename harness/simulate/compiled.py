@@ -38,6 +38,7 @@ from harness.simulate import (
 from harness.simulate.facts import facts_of
 from harness.simulate.feed import Stretch
 from harness.simulate.records import (
+    LINE,
     NEEDS_EVENTS,
     NEEDS_JOBS,
     Extra,
@@ -132,8 +133,8 @@ _SPARE = 1.1
 """So many times the rows that a run without retries writes are made room for; what is never written costs nothing."""
 _JOBS = 64
 _EVENTS = 256
-_MARGIN = 16
-"""No turn sets as many timers; places behind the last event are compared, too."""
+_MARGIN = 20
+"""No turn sets as many timers; some places before the first event are free, and those behind the last are compared."""
 # named like the columns of a Run, which mypy cannot read off their slots
 Rows: Any = namedtuple("Rows", AttemptColumns.__slots__)  # type: ignore[misc]  # as said
 Flows: Any = namedtuple("Flows", WorkflowColumns.__slots__)  # type: ignore[misc]  # as said
@@ -157,9 +158,19 @@ def _longer(columns: Any, length: int) -> Any:
     return longer
 
 
+def _on_lines(count: int, dtype: Any) -> Any:
+    """An array of zeros that begins with a line of the cache."""
+    size = count * np.dtype(dtype).itemsize
+    room = np.zeros(size + LINE, dtype=np.uint8)
+    begin = -room.ctypes.data % LINE
+    return room[begin : begin + size].view(dtype)
+
+
 def _calendar(size: int) -> tuple[Any, ...]:
     """Places for timers: when, order, target; all free, which is at infinity."""
-    return np.full(size, np.inf), *(np.zeros(size, dtype=np.int64) for _ in range(2))
+    when_s, *rest = (_on_lines(size, dtype) for dtype in ("f8", "i8", "i8"))
+    when_s[:] = np.inf
+    return when_s, *rest
 
 
 def _rows_of(found: list[Any], dtype: np.dtype[np.void]) -> Records:
@@ -254,11 +265,11 @@ class Compiled:
             self._add_jobs(world)
         elif need == NEEDS_EVENTS:
             calendar = self.sim.calendar
-            more = _calendar(len(calendar[0]))
-            self.sim = self.sim._replace(
-                calendar=tuple(np.concatenate(pair) for pair in zip(calendar, more, strict=True))
-            )
-            world["event_room"] = 2 * len(more[0]) - _MARGIN
+            longer = _calendar(2 * len(calendar[0]))
+            for old, new in zip(calendar, longer, strict=True):
+                new[: len(old)] = old
+            self.sim = self.sim._replace(calendar=longer)
+            world["event_room"] = len(longer[0]) - _MARGIN
         else:
             rows: Any = self.sim.rows
             expected = self._turn * max(self._workflows, int(world["known"]))
@@ -269,12 +280,13 @@ class Compiled:
     def _add_jobs(self, world: Any) -> None:
         jobs: Any = self.sim.jobs
         count = max(len(jobs), min(self._guess, STRETCH), _JOBS)
-        more = np.zeros(count, dtype=_JOB)
-        more["slot"] = np.arange(len(jobs), len(jobs) + count)
+        grown = _on_lines(len(jobs) + count, _JOB)
+        grown[: len(jobs)] = jobs
+        more = grown[len(jobs) :]
+        more["slot"] = np.arange(len(jobs), len(grown))
         more["next_ready"] = more["slot"] + 1
         more["next_ready"][-1] = world["free"]
         world["free"] = len(jobs)
-        grown: Any = np.concatenate([jobs, more])
         self.sim = self.sim._replace(jobs=grown)
         if world["policies"]:
             extras: Any = np.concatenate([self.sim.extras, np.zeros(count, dtype=_EXTRA)])

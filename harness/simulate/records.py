@@ -8,6 +8,7 @@ Interpreted, a record is the object declared here; compiled, it is a row of a st
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -48,46 +49,49 @@ DONE, NEEDS_INPUT, NEEDS_JOBS, NEEDS_ROWS, NEEDS_EVENTS = range(5)
 class Job:
     """One workflow in flight. `timer` and `expiry` are the orders of the timers that may wake it; any other is void."""
 
-    slot: int = 0
-    key: Key = 0
-    number: int = -1
-    kind: int = 0
-    batch: int = 0
-    due_s: float = 0.0
-    started_s: float = 0.0
-    place: int = 0
-    """Which step of its program it is at; `step` is the same among the steps of all programs."""
-    step: int = 0
-    last: int = 0
-    attempt: int = 1
-    state: int = NEW
-    news: int = RESULT
+    # what every timer touches: compiled, one line of the cache
     timer: int = -1
-    expiry: int = -1
-    """The deadline of an attempt whose burn waits for a core."""
-    overdue: int = 0
+    key: Key = 0
     requested_s: float = 0.0
     granted_s: float = math.nan
-    depth: int = 0
-    busy: int = 0
-    ended: int = 0
-    error: int = -1
     burn_s: float = 0.0
+    slot: int = 0
+    state: int = NEW
+    news: int = RESULT
+    step: int = 0
+    """Among the steps of all programs; `place` is the same within its own, `last` the last one of those."""
+    place: int = 0
+    last: int = 0
+    # the next line: what stays at the cores and ends touch
     burn_requested_s: float = 0.0
     burn_granted_s: float = math.nan
     burn_released_s: float = math.nan
-    burn_depth: int = 0
-    burn_busy: int = 0
-    wait_order: int = 0
-    """Order among timers of its wait timeout, taken when it joined the queue."""
+    due_s: float = 0.0
+    next_ready: int = -1
+    """The next in the ready queue, or in the list of free slots."""
     ahead: int = -1
     behind: int = -1
     """Neighbours in the queue of a pool or of the cores."""
-    next_ready: int = -1
-    """The next in the ready queue, or in the list of free slots."""
     older: int = -1
     younger: int = -1
     """Neighbours among the workflows in flight, in the order in which they started."""
+    kind: int = 0
+    ended: int = 0
+    error: int = -1
+    # the rest
+    number: int = -1
+    started_s: float = 0.0
+    expiry: int = -1
+    """The deadline of an attempt whose burn waits for a core."""
+    wait_order: int = 0
+    """Order among timers of its wait timeout, taken when it joined the queue."""
+    batch: int = 0
+    attempt: int = 1
+    overdue: int = 0
+    depth: int = 0
+    busy: int = 0
+    burn_depth: int = 0
+    burn_busy: int = 0
     luck: Any = None
     """Interpreted only: draws of its stretch made beforehand, by purpose; None where they are made one by one."""
     luck_at: int = 0
@@ -360,6 +364,9 @@ def dtype_of_column(name: str) -> str:
     return "f8" if name.endswith("_s") else "i8"
 
 
+LINE = 64
+"""Bytes of a line of the cache."""
+
 _INTERPRETED = {"luck", "luck_at"}
 _CODES = {"int": "i8", "float": "f8", "Key": "u8"}
 _SMALL = {"kind", "batch", "place", "step", "last", "attempt", "state", "news", "overdue", "ended", "error"}
@@ -375,4 +382,8 @@ def dtype_of(record: type) -> np.dtype[np.void]:
         for field in dataclasses.fields(record)
         if field.name not in _INTERPRETED
     ]
-    return np.dtype(fields)
+    names, formats = zip(*fields, strict=True)
+    ends = list(itertools.accumulate(int(code[1]) for code in formats))
+    # jobs are many, so none lies on more lines of the cache than it must
+    size = -(-ends[-1] // LINE) * LINE if record is Job else ends[-1]
+    return np.dtype({"names": names, "formats": formats, "offsets": [0, *ends[:-1]], "itemsize": size})
