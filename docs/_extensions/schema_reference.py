@@ -45,8 +45,8 @@ def page(name: str) -> str:
 
 
 def fields(node: Node) -> dict[str, Node]:
-    """The fields that an object's schema declares, whatever they are called."""
-    found: dict[str, Node] = dict(node.get("properties", {}))
+    """The fields that an object's schema declares, whatever they are called; not those that it only allows."""
+    found: dict[str, Node] = {name: one for name, one in node.get("properties", {}).items() if isinstance(one, dict)}
     for key in ("patternProperties", "additionalProperties"):
         more = node.get(key)
         if key == "additionalProperties" and isinstance(more, dict) and more:
@@ -66,19 +66,42 @@ def _objects(root: Node, node: Node) -> Iterator[tuple[str, Node]]:
             return
         if ref:
             seen.add(ref)
-        if fields(one) and not _is_map(one, root):
-            yield path, one
-        for name, field in fields(one).items():
-            yield from below(f"{path}.{name}".removeprefix("."), field)
+        forms = [(path, one), *((f"{path}, {case}", form) for case, form in _forms(one, root))]
+        for title, form in forms:
+            if fields(form) and not _is_map(form, root):
+                yield title, form
+        for _, form in forms:
+            for name, field in fields(form).items():
+                yield from below(f"{path}.{name}".removeprefix("."), field)
         for part in _parts(one):
             yield from below(f"{path}[]" if part is one.get("items") else path, part)
 
     return below("", node)
 
 
-def _is_map(node: Node, root: Node) -> bool:
-    """Whether it has no fields of its own, and its entries are objects that have: they get a table, it does not."""
-    return list(fields(node)) == ["NAME"] and bool(fields(_followed(fields(node)["NAME"], root)[0]))
+def _forms(node: Node, root: Node) -> Iterator[tuple[str, Node]]:
+    """What an object has besides its own fields where one of them has a certain value: "law closed" -> those fields."""
+    for part in node.get("allOf", ()):
+        known = part.get("if", {}).get("properties", {})
+        form = _merged(part.get("then", {}), root)
+        own = {name: one for name, one in fields(form).items() if name not in fields(node)}
+        if len(known) == 1 and own:
+            ((name, value),) = known.items()
+            cases = value.get("enum", [value.get("const")])
+            yield f"{name} {' or '.join(map(str, cases))}", {"properties": own, "required": form.get("required", ())}
+
+
+def _merged(node: Node, root: Node) -> Node:
+    """`node` with what stands below its `allOf`: fields that say what they mean before those that do not."""
+    node, _ = _followed(node, root)
+    parts = [_merged(part, root) for part in node.get("allOf", ())]
+    properties: dict[str, Node] = {}
+    for part in (node, *parts):
+        for name, field in fields(part).items():
+            if name not in properties or "description" not in properties[name]:
+                properties[name] = field
+    required = [name for part in (node, *parts) for name in part.get("required", ())]
+    return {"properties": properties, "required": required}
 
 
 def _parts(node: Node) -> list[Node]:
@@ -88,14 +111,19 @@ def _parts(node: Node) -> list[Node]:
 
 
 def _followed(node: Node, root: Node) -> tuple[Node, str]:
-    """`node` with its reference replaced by what it refers to, its own words kept, and the reference."""
-    ref = node.get("$ref", "")
-    if not ref:
-        return node, ""
-    found: Any = root
-    for key in ref.removeprefix("#/").split("/"):
-        found = found[key]
-    return {**found, **{key: value for key, value in node.items() if key != "$ref"}}, ref
+    """`node` with its reference replaced by what it refers to, its own words kept, and the first reference."""
+    first = node.get("$ref", "")
+    while ref := node.get("$ref", ""):
+        found: Any = root
+        for key in ref.removeprefix("#/").split("/"):
+            found = found[key]
+        node = {**found, **{key: value for key, value in node.items() if key != "$ref"}}
+    return node, first
+
+
+def _is_map(node: Node, root: Node) -> bool:
+    """Whether it has no fields of its own, and its entries are objects that have: they get a table, it does not."""
+    return list(fields(node)) == ["NAME"] and bool(fields(_followed(fields(node)["NAME"], root)[0]))
 
 
 def _table(path: str, node: Node, root: Node) -> Iterator[str]:
