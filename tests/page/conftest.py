@@ -47,6 +47,15 @@ def eight_page(eight: tuple[Report, ...], tmp_path_factory: pytest.TempPathFacto
     return write_page(run_page(eight), tmp_path_factory.mktemp("page") / "eight.html")
 
 
+@pytest.fixture(scope="package")
+def desk(browser: Any, eight_page: Path) -> Iterator[Shown]:
+    """The page of the eight scenarios with every chart drawn, for tests that only look."""
+    shown = show(browser, eight_page)
+    shown.drawn()
+    yield shown
+    shown.page.context.close()
+
+
 @pytest.fixture
 def opened(browser: Any) -> Iterator[Callable[..., Shown]]:
     """Opens pages, and closes them after the test."""

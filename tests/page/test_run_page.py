@@ -22,9 +22,8 @@ Open = Callable[..., Shown]
 LARGEST_B = 1_500_000
 
 
-def test_eight_scenarios_open_from_disk_and_ask_for_nothing(eight_page: Path, opened: Open) -> None:
-    shown = opened(eight_page)
-    shown.drawn()
+def test_eight_scenarios_open_from_disk_and_ask_for_nothing(eight_page: Path, desk: Shown) -> None:
+    shown = desk
     assert shown.clean
     assert eight_page.stat().st_size <= LARGEST_B
     assert shown.text("h1 span:nth-child(2)") == "8 of 8 scenarios hold their baseline."
@@ -61,17 +60,16 @@ def _found(document: Any, path: str) -> Any:
     return document
 
 
-def test_every_figure_is_the_number_of_the_json(eight: tuple[Report, ...], eight_page: Path, opened: Open) -> None:
-    shown = opened(eight_page)
+def test_every_figure_is_the_number_of_the_json(eight: tuple[Report, ...], desk: Shown) -> None:
     read = """all => all.map(one => [one.closest("[data-scenario]").dataset.scenario, one.dataset.path, one.value,
                                      one.textContent])"""
-    figures = shown.page.locator("data[data-path]").evaluate_all(read)
+    figures = desk.page.locator("data[data-path]").evaluate_all(read)
     assert len(figures) > 8 * 25
     for scenario, path, value, text in figures:
         document = eight[int(scenario.removeprefix("scenario-")) - 1].document
         assert float(value) == _found(document, path), path
         assert text in {form(float(value)) for form in FORMS.values()}
-    rows = shown.page.locator(".overview tbody tr").all_inner_texts()
+    rows = desk.page.locator(".overview tbody tr").all_inner_texts()
     for report, row in zip(eight, rows, strict=True):
         assert report.scenario in row
         assert VERDICTS[verdict_of(report)] in row
@@ -88,10 +86,8 @@ def _chart(charts: list[dict[str, Any]], scenario: str, title: str) -> dict[str,
     return next(one for one in charts if (one["scenario"], one["title"]) == (scenario, title))
 
 
-def test_every_curve_is_the_series_of_the_json(eight: tuple[Report, ...], eight_page: Path, opened: Open) -> None:
-    shown = opened(eight_page)
-    shown.drawn()
-    charts = shown.page.evaluate(_CHARTS)
+def test_every_curve_is_the_series_of_the_json(eight: tuple[Report, ...], desk: Shown) -> None:
+    charts = desk.page.evaluate(_CHARTS)
     for k, report in enumerate(eight, 1):
         over_time, quantiles = report.document["over_time"], report.document["latency"]["quantiles"]
         latency = _chart(charts, f"scenario-{k}", "Latency over time")["tables"][0]["lines"]
@@ -106,8 +102,7 @@ def test_every_curve_is_the_series_of_the_json(eight: tuple[Report, ...], eight_
 
 
 @pytest.mark.parametrize("unit", ["s", "B", "/s", "share", "count"])
-def test_a_figure_that_is_pointed_at_is_written_as_in_the_tables(unit: str, eight_page: Path, opened: Open) -> None:
-    shown = opened(eight_page)
+def test_a_figure_that_is_pointed_at_is_written_as_in_the_tables(unit: str, desk: Shown) -> None:
     seed = random.randrange(10**9)
     draw = random.Random(seed)
     values = [0.0, 1.0, *(10 ** draw.uniform(-7, 9) for _ in range(300))]
@@ -117,7 +112,7 @@ def test_a_figure_that_is_pointed_at_is_written_as_in_the_tables(unit: str, eigh
         values = [value for value in values if value >= 1e-3 or not value]
     if unit == "count":
         values = [float(round(value)) for value in values]
-    told = shown.page.evaluate(
+    told = desk.page.evaluate(
         "([values, unit]) => values.map(value => harnessPage.inWords(value, unit))", [values, unit]
     )
     for value, text in zip(values, told, strict=True):
@@ -146,6 +141,10 @@ def test_without_scripts_every_text_and_table_is_there(eight_page: Path, opened:
     assert shown.text("h1 span:nth-child(2)") == "8 of 8 scenarios hold their baseline."
     assert shown.page.locator(".baseline tbody tr").count() > 20
     assert not shown.page.locator("#theme").is_visible()
+
+
+def test_the_table_of_all_scenarios_fits_on_a_desk(desk: Shown) -> None:
+    assert desk.page.locator(".all .sheet").evaluate("one => one.scrollWidth - one.clientWidth") == 0
 
 
 def test_nothing_is_wider_than_a_phone(eight_page: Path, opened: Open) -> None:

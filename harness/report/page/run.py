@@ -15,6 +15,7 @@ from harness.report.rows import VERDICTS, Doubt, context_of, doubts, headline, n
 from harness.report.text import visible
 
 _MOST_NAMED = 6
+_MOST_LINKS = 3
 _NOTHING = "nothing"
 _COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("Offered", "offered", "count"),
@@ -117,17 +118,25 @@ def _gives_way(reports: Sequence[Report]) -> Child:
         return "Not known: nothing was said of bottlenecks when this was measured."
     if len(reports) == 1:
         return said(reports[0].document["bottlenecks"][0]["sentence"])
-    groups: dict[str, list[Child]] = {}
+    groups: dict[str, list[Element]] = {}
     for k, report in looked_at:
         what = _what(report.document["bottlenecks"][0])
-        links = groups.setdefault(what, [])
-        links.append([", " if links else " ", element("a", name(report.scenario), href=f"#{_key(k)}")])
+        groups.setdefault(what, []).append(element("a", name(report.scenario), href=f"#{_key(k)}"))
     free = groups.pop(_NOTHING, [])
     if not groups:
         return "Nothing: no resource limited any scenario."
-    items = [element("li", what, element("small", links)) for what, links in groups.items()]
+    items = [element("li", f"{what} ", element("small", _few(links))) for what, links in groups.items()]
     last = element("li", element("small", f"Nothing limited the other {len(free)}.")) if free else None
     return _some([*items, *([last] if last is not None else [])])
+
+
+def _few(links: Sequence[Element]) -> Iterator[Child]:
+    """The first links with commas between them, and how many more there are."""
+    for k, link in enumerate(links[:_MOST_LINKS]):
+        yield ", " if k else None
+        yield link
+    if len(links) > _MOST_LINKS:
+        yield f" and {len(links) - _MOST_LINKS} more"
 
 
 def _what(found: dict[str, object]) -> str:

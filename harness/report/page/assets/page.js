@@ -495,7 +495,11 @@
     if (!waiting.delete(key)) return;
     build(key, 1);
     sizes.observe(document.getElementById(key));
-    if (!waiting.size) root.dataset.drawn = "all";
+    if (!waiting.size) finished();
+  };
+  const finished = () => {
+    root.dataset.drawn = "all";
+    performance.mark("drawn");
   };
   const sizes = new ResizeObserver((entries) => {
     for (const { target } of entries) {
@@ -564,7 +568,7 @@
 
   named();
   readColours();
-  if (!waiting.size) root.dataset.drawn = "all";
+  if (!waiting.size) finished();
   for (const key of waiting) seen.observe(document.getElementById(key));
   idle(rest);
   window.harnessPage = { drawn, inWords };
