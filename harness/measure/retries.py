@@ -72,23 +72,22 @@ def retries_of(run: Run, attempts: AgentAttempts) -> Retries | None:
 
 
 def _retries(rows: _Rows) -> Retries:
+    made, count = len(rows.number), int(np.count_nonzero(rows.number > 1))
+    if not count:
+        return Retries(made, made, 0, None, None)  # nothing to put in order, which costs more than all else here
     # in the order of time: a step that is visited twice is tried for the first time twice
     order = np.lexsort((rows.number, rows.begun_s, rows.step, rows.workflow))
     workflow, step, number = rows.workflow[order], rows.step[order], rows.number[order]
     begun, ended = rows.begun_s[order], rows.ended_s[order]
     follows = (np.diff(workflow) == 0) & (np.diff(step) == 0) & (np.diff(number) == 1)
     later = np.flatnonzero(follows) + 1
-    count = int(np.count_nonzero(number > 1))
-    steps = len(order) - count
-    if not count:
-        return Retries(len(order), steps, 0, None, None)
     fullest = _fullest(np.sort(begun[number > 1]))[0]
     before = ended[later - 1]
     known = later[~np.isnan(before)]
     together = None
     if len(known) and len(known) == len(later):
         together = _together(before, begun[known], step[known] * (int(number.max()) + 1) + number[known])
-    return Retries(len(order), steps, count, fullest / count, together)
+    return Retries(made, made - count, count, fullest / count, together)
 
 
 def _fullest(ordered_s: Floats) -> tuple[int, int]:
