@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from harness.errors import DeclarationError, Mistake, ReportError
-from harness.report.document import cause
 
 
 def refuse_file(path: Path, option: str, endings: tuple[str, ...]) -> None:
@@ -22,15 +22,24 @@ def refuse_file(path: Path, option: str, endings: tuple[str, ...]) -> None:
         found = repr(path.suffix) if path.suffix else "a name without an ending"
         allowed = f"a file that ends in one of {', '.join(endings)}"
         raise DeclarationError("options", [Mistake(option, f"{found} ({path})", allowed)])
-    if path.is_dir():
-        raise ReportError(f"{option} {path}: expected the name of a file, found a folder")
     try:
+        if (found := _no_file(path)) is not None:
+            raise ReportError(f"{option} {path}: expected the name of a file, found {found}")
         path.parent.mkdir(parents=True, exist_ok=True)
         probe = _beside(path)
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise ReportError(f"{option} {path}: cannot write there: {cause(error)}") from error
+        raise ReportError(f"{option} {path}: cannot write there: {error.strerror or error}") from error
+
+
+def _no_file(path: Path) -> str | None:
+    """What is at `path` that no file may take the place of; None where nothing is, or a file."""
+    try:
+        kind = stat.S_IFMT(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return None if kind == stat.S_IFREG else "a folder" if kind == stat.S_IFDIR else "a pipe, a device or a socket"
 
 
 def replace_file(path: Path, data: bytes) -> Path:
@@ -44,7 +53,7 @@ def replace_file(path: Path, data: bytes) -> Path:
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file to write into piece by piece, which takes the place of `path` once the block has ended well.
 
-    Raises `ReportError` where that fails; what was at `path` then stays.
+    A link stays one: what it leads to is replaced. Raises `ReportError` where that fails; what was there then stays.
     """
     temporary = _beside(path)
     try:
@@ -54,12 +63,13 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.replace(path)
+            temporary.replace(os.path.realpath(path))
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise ReportError(f"{path}: cannot write it: {cause(error)}") from error
+        raise ReportError(f"{path}: cannot write it: {error.strerror or error}") from error
 
 
 def _beside(path: Path) -> Path:
+    path = Path(os.path.realpath(path))
     return path.parent / f".{path.name}.{os.getpid()}.{threading.get_ident()}.part"

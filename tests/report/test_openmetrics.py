@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -147,6 +149,19 @@ def test_the_rules_ask_for_metrics_labels_and_states_that_are_written(
     asked = {one["series"].partition("{")[0] for one in tested["input_series"]}
     assert asked <= set(written)
     assert {one["alertname"] for one in tested["alert_rule_test"]} <= {rule["alert"] for rule in rules}
+
+
+PROMTOOL = shutil.which("promtool")
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool (Debian's and Ubuntu's package prometheus) is not installed")
+@pytest.mark.parametrize("asked", [("check", "rules", "alerts.yml"), ("test", "rules", "alerts_test.yml")])
+def test_the_rules_do_what_their_tests_say(asked: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [str(PROMTOOL), *asked], cwd=MONITORING, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "SUCCESS" in done.stdout
 
 
 def test_every_metric_is_documented() -> None:

@@ -1,0 +1,59 @@
+"""Files for other tools that cannot be: each is refused before anything is run, and nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from harness.errors import ExitCode
+from tests.compare.made import command
+
+ENDINGS = {"--junit": ".xml", "--openmetrics": ".prom", "--csv": ".csv", "--parquet": ".parquet"}
+WRONG = {
+    "another ending": ("w.json", "expected a file that ends in one of {ending}"),
+    "no ending": ("w", "found a name without an ending (w)"),
+    "nothing": ("", "found a name without an ending"),
+    "standard output": ("-", "found a name without an ending (-)"),
+    "a folder": ("folder{ending}", "expected the name of a file, found a folder"),
+    "a pipe": ("pipe{ending}", "expected the name of a file, found a pipe, a device or a socket"),
+    "below a file": ("file/w{ending}", "cannot write there: "),
+    "a name too long": ("w" * 300 + "{ending}", "cannot write there: File name too long"),
+    "no such place": ("/proc/none/w{ending}", "cannot write there: "),
+}
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("option", sorted(ENDINGS))
+@pytest.mark.parametrize("case", sorted(WRONG))
+def test_it_is_refused_before_anything_is_run(option: str, case: str) -> None:
+    name, says = (text.replace("{ending}", ENDINGS[option]) for text in WRONG[case])
+    Path(f"folder{ENDINGS[option]}").mkdir()
+    os.mkfifo(f"pipe{ENDINGS[option]}")
+    Path("file").touch()
+    before = sorted(Path().rglob("*"))
+    done = command("run", "10_concurrent_workflows", "--clock", "virtual", option, name)
+    assert done.exit_code == ExitCode.USAGE
+    assert option in done.output
+    assert says in done.output
+    assert done.output.count("\n") == 1
+    assert [path for path in sorted(Path().rglob("*")) if path.name != "reports"] == before
+    assert not list(Path().glob("reports/*"))
+
+
+@pytest.mark.parametrize("option", sorted(ENDINGS))
+def test_a_link_leads_to_what_is_replaced(option: str) -> None:
+    link, kept = Path(f"latest{ENDINGS[option]}"), Path("kept/w")
+    kept.parent.mkdir()
+    kept.write_text("old")
+    link.symlink_to(kept)
+    done = command("run", "queue_overflow_handling", "--clock", "virtual", "-q", option, link)
+    assert done.exit_code == ExitCode.HELD
+    assert link.is_symlink()
+    assert kept.read_bytes() == link.read_bytes() != b"old"
+    assert [path.name for path in kept.parent.iterdir()] == ["w"]
