@@ -64,9 +64,10 @@ class Cut:
         # what is given back at an edge is gone when the window begins
         gone, gone_s = self._arrived(closed_s[every], of, "right")
         start, width = np.cumsum(came - gone) - (came - gone), np.diff(self.edges_s)
-        mean = np.maximum(start + (came_s - gone_s) / width, 0.0)
+        mean = start + (came_s - gone_s) / width
         np.maximum.at(start, self.window_of(marks.t_s), marks.level)
-        return Level(mean, start.astype(np.float64))
+        # on real clocks an end is noted a little late, when the next one may have begun: rows count, times follow
+        return Level(np.clip(mean, 0.0, start), start.astype(np.float64))
 
     def _arrived(self, t_s: Floats, amount: Ints | None, side: Literal["left", "right"]) -> tuple[Ints, Floats]:
         """Per window how much came in it, and for how many seconds until its end, both times the amount.

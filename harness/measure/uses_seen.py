@@ -51,7 +51,9 @@ def _gauged(
     each = [one for one, _ in shown]
     waited = [_integral_s(one.depth, one) for one in each]
     seen = [(wait, spent) for wait, (_, spent) in zip(waited, shown, strict=True) if wait is not None]
-    utilisation = _mean(one.avg_utilization() for one in each)
+    # an orchestrator may show more busy agents than it has: the signals say so, all of them are in use all the same
+    used = _mean(one.avg_utilization() for one in each)
+    utilisation = None if used is None else min(1.0, used)
     return ResourceUse(
         kind,
         name,

@@ -23,8 +23,8 @@ def refuse_file(path: Path, option: str, endings: tuple[str, ...]) -> None:
         allowed = f"a file that ends in one of {', '.join(endings)}"
         raise DeclarationError("options", [Mistake(option, f"{found} ({path})", allowed)])
     try:
-        if (found := _no_file(path)) is not None:
-            raise ReportError(f"{option} {path}: expected the name of a file, found {found}")
+        if (there := _no_file(path)) is not None:
+            raise ReportError(f"{option} {path}: expected the name of a file, found {there}")
         path.parent.mkdir(parents=True, exist_ok=True)
         probe = _beside(path)
         probe.touch()

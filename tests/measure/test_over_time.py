@@ -163,9 +163,9 @@ def level(cut: Cut, intervals: Sequence[tuple[float, float]]) -> tuple[list[floa
     opened, closed = (np.array([one[side] for one in intervals], dtype=np.float64) for side in (0, 1))
     marks = Marks(opened, np.array([level_at([(*i, 1.0) for i in intervals], t) for t in opened], dtype=np.int64))
     seen = cut.held(opened, closed, marks)
-    assert cut.held(opened, closed, marks, np.full(len(opened), 7)).mean.tolist() == pytest.approx(
-        [7 * one for one in seen.mean]
-    )
+    sevenfold = cut.held(opened, closed, Marks(opened, 7 * marks.level), np.full(len(opened), 7))
+    assert sevenfold.mean.tolist() == pytest.approx([7 * one for one in seen.mean])
+    assert sevenfold.max.tolist() == [7 * one for one in seen.max]
     return seen.mean.tolist(), seen.max.tolist()
 
 
@@ -184,6 +184,14 @@ def level(cut: Cut, intervals: Sequence[tuple[float, float]]) -> tuple[list[floa
 )
 def test_levels_at_the_edges(intervals: list[tuple[float, float]], mean: list[float], most: list[float]) -> None:
     assert level(Cut.of(4.0, 2), intervals) == (mean, most)
+
+
+def test_a_mean_is_never_above_what_rows_say_was_the_most() -> None:
+    """On real clocks an end is noted a little late: one agent's two holds seem to overlap."""
+    opened, closed = np.array([0.0, 1.0]), np.array([1.1, 4.0])
+    seen = Cut.of(4.0, 4).held(opened, closed, Marks(opened, np.array([1, 1])))
+    assert seen.max.tolist() == [1, 1, 1, 1]
+    assert seen.mean.tolist() == [1, 1, 1, 1]
 
 
 def test_a_level_that_is_not_known_everywhere() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import dataclasses
 import json
@@ -178,3 +179,29 @@ def test_numbers_are_short_and_whole_ones_exact() -> None:
         0.333333, 123456789, 1234570, 0, None, None, None, 2,
     ]  # fmt: skip
     assert number(None) is None
+
+
+class Overcommitted:
+    """Five agents, it says, and lets in whoever comes."""
+
+    def __init__(self) -> None:
+        self.busy = 0
+
+    def gauges(self) -> dict[str, float]:
+        return {"agents_busy": float(self.busy), "pool_size": 5.0, "queue_depth": 0.0}
+
+    async def run(self, workflow: object) -> None:  # noqa: ARG002 - all take the same time
+        self.busy += 1
+        try:
+            await asyncio.sleep(0.5)
+        finally:
+            self.busy -= 1
+
+
+def test_a_target_that_uses_more_than_it_has_is_reported() -> None:
+    scenario = CATALOG["test_10_concurrent_workflows"]
+    document = report_on(scenario, [run(scenario, target=Overcommitted(), clock="virtual")]).document
+    assert report_mistakes(document) == []
+    (pool,) = document["over_time"]["pools"]
+    assert (max(pool["busy"]["max"]), max(pool["size"])) == (10, 5)
+    assert any(one["name"] == "limit_exceeded" and one["state"] == "fired" for one in document["signals"]["each"])

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.measure.histogram import RELATIVE_ERROR
+from harness.assess import report_on
+from harness.measure.histogram import RELATIVE_ERROR, Histogram
 from harness.measure.latency_curve import latency_curve
 from harness.measure.metrics import summarise
 from harness.measure.record import Outcome, Recorder, Run, Series, empty_series, no_attempts
@@ -22,6 +23,7 @@ from harness.measure.totals.record import Totals, merged
 from harness.measure.totals.summarised import summarise_totals
 from harness.measure.totals.together import series_together
 from harness.measure.totals.windows import MOST, Windows
+from harness.report.document import report_mistakes
 from harness.scenario.load import load_catalog
 
 SCENARIO = load_catalog()["test_10_concurrent_workflows"]
@@ -145,6 +147,20 @@ def test_what_totals_tell_over_time_is_what_rows_tell(seed: int, workflows: int,
     if curve is not None and exact is not None:
         values = [[float(one.value or 0.0) for one in of.quantiles] for of in (curve, exact)]
         assert values[0] == pytest.approx(values[1], rel=RELATIVE_ERROR, abs=1e-9)
+
+
+def test_nothing_is_above_the_largest() -> None:
+    """All latencies are one second, and the middle of their bucket is above it: no report of that could be written."""
+    recorder = TotalsRecorder()
+    for k in range(400):
+        recorder.end(recorder.offer(k / 50, 0, 0), k / 50 + 1.0, 0, None)
+    recorder.fold(all_of_them=True)
+    totals = recorder.totals(one_run(Recorder(), 9.0))
+    largest = totals.latency_max_s
+    assert Histogram.of(np.array([largest])).percentile(0.5) > largest
+    report = report_on(SCENARIO, [totals])
+    assert report_mistakes(report.document) == []
+    assert report.document["response_time_percentiles"]["p99"] <= largest
 
 
 @given(seed=st.integers(0, 2**32), parts=st.integers(2, 8))

@@ -39,20 +39,21 @@ def totals_over_time(scenario: Scenario, totals: Totals) -> OverTime | None:
         warm_up_until_s=None,
         offered=None,
         outcomes={"succeeded": totals.windows.succeeded[:count]},
-        latency=_latency(totals.windows.carried_out[:count], totals.windows.latency[:count]),
+        latency=_latency(totals, count),
         in_flight=None,
         pools=gauged_over_time(scenario, shell_of(totals), cut),
         outliers_s=None,
     )
 
 
-def _latency(count: Ints, histograms: Ints) -> LatencyOverTime:
-    figures = np.full((4, len(count)), np.nan)
+def _latency(totals: Totals, windows: int) -> LatencyOverTime:
+    count, histograms = totals.windows.carried_out[:windows], totals.windows.latency[:windows]
+    figures = np.full((4, windows), np.nan)
     for k in np.flatnonzero(count).tolist():
         many = int(count[k])
         ranks = (1, nearest_rank(many, 0.5), nearest_rank(many, 0.95), many)
         figures[:, k] = _middles_s(np.searchsorted(np.cumsum(histograms[k]), ranks))
-    return LatencyOverTime(count, *figures)
+    return LatencyOverTime(count, *np.minimum(figures, totals.latency_max_s))
 
 
 def _middles_s(buckets: Ints) -> Floats:
@@ -64,5 +65,6 @@ def totals_curve(kept: Sequence[Totals]) -> LatencyCurve | None:
     windows = np.concatenate([one.windows.latency[one.windows.carried_out > 0] for one in kept])
     if not len(windows):
         return None
-    smallest = Histogram.middle_s(int(np.flatnonzero(windows.sum(axis=0))[0]))
-    return curve(smallest, quantiles_of_windows(windows, LEVELS), max(one.latency_max_s for one in kept))
+    largest_s = max(one.latency_max_s for one in kept)
+    smallest_s = min(Histogram.middle_s(int(np.flatnonzero(windows.sum(axis=0))[0])), largest_s)
+    return curve(smallest_s, quantiles_of_windows(windows, LEVELS, largest_s), largest_s)

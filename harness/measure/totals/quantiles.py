@@ -17,22 +17,28 @@ FEWEST = 8
 """Fewer windows than this do not show how they differ."""
 
 
-def quantile_of_windows(windows: Ints, q: float) -> Estimate:
+def quantile_of_windows(windows: Ints, q: float, largest_s: float = math.inf) -> Estimate:
     """The q-quantile of all that the histograms `windows`, shape (k, BUCKETS), hold; at least one value.
 
     Workflows that follow one another are alike, so order statistics alone give an interval that is too narrow. Where
     there are enough windows it is widened to Student's interval on the logarithm of the percentile, its standard error
     by the jackknife that leaves out one window at a time (J. Shao and C. F. J. Wu, Annals of Statistics 17, 1989,
     pp. 1176-1197); where there are not, a doubt says that neighbours were taken as independent.
+    Nothing is said to be above `largest_s`, the largest value where that is known: the middle of its bucket may be.
     """
-    return quantiles_of_windows(windows, (q,))[0]
+    return quantiles_of_windows(windows, (q,), largest_s)[0]
 
 
-def quantiles_of_windows(windows: Ints, levels: Sequence[float]) -> tuple[Estimate, ...]:
+def quantiles_of_windows(windows: Ints, levels: Sequence[float], largest_s: float = math.inf) -> tuple[Estimate, ...]:
     """The same at many levels, each in (0, 1); the histograms are walked once."""
     cumulated = np.cumsum(windows.sum(axis=0))
     without = _without_each(windows, cumulated) if len(windows) >= FEWEST else []
-    return tuple(_quantile(cumulated, without, q) for q in levels)
+    return tuple(_at_most(_quantile(cumulated, without, q), largest_s) for q in levels)
+
+
+def _at_most(seen: Estimate, largest_s: float) -> Estimate:
+    value, low, high = (None if one is None else min(one, largest_s) for one in (seen.value, seen.low, seen.high))
+    return Estimate(value, low, high, seen.doubt)
 
 
 def _quantile(cumulated: Ints, without: Sequence[Ints], q: float) -> Estimate:

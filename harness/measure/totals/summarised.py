@@ -27,7 +27,7 @@ from harness.measure.summary import (
     ThroughputMetrics,
 )
 from harness.measure.totals.measured import figures_of
-from harness.measure.totals.quantiles import quantile_of_windows
+from harness.measure.totals.quantiles import quantiles_of_windows
 from harness.measure.totals.record import BESIDE, Totals
 from harness.measure.trend import theil_sen
 from harness.measure.uses import Uses
@@ -106,7 +106,8 @@ def _latency(empty: LatencyMetrics, runs: Sequence[Totals]) -> LatencyMetrics:
     if not samples:
         return empty
     windows = np.concatenate([run.windows.latency[run.windows.carried_out > 0] for run in runs])
-    p50, p95, p99 = (quantile_of_windows(windows, q) for q in (0.50, 0.95, 0.99))
+    largest_s = max(run.latency_max_s for run in runs)
+    p50, p95, p99 = quantiles_of_windows(windows, (0.50, 0.95, 0.99), largest_s)
     started = [len(run.lag) for run in runs]
     unseen = Estimate(None, doubt=NO_ROWS)
     parts = {field.name: unseen for field in dataclasses.fields(empty)}
@@ -118,7 +119,7 @@ def _latency(empty: LatencyMetrics, runs: Sequence[Totals]) -> LatencyMetrics:
             "p95": p95,
             "p99": p99,
             "mean": estimates.mean(_means(runs), NONE_CARRIED_OUT),
-            "max": Estimate(max(run.latency_max_s for run in runs)),
+            "max": Estimate(largest_s),
             "lag": estimates.mean((run.lag_sum_s / n if n else None for run, n in zip(runs, started, strict=True)), ""),
         }  # type: ignore[arg-type]  # mypy gives all values of a dict one type
     )
@@ -180,9 +181,9 @@ def _replication(empty: ReplicationMetrics, run: Totals) -> ReplicationMetrics:
         empty,
         offered=run.offered,
         succeeded=succeeded,
-        latency_p50_s=_quantile(latency, 0.50),
-        latency_p95_s=_quantile(latency, 0.95),
-        latency_p99_s=_quantile(latency, 0.99),
+        latency_p50_s=_quantile(run, latency, 0.50),
+        latency_p95_s=_quantile(run, latency, 0.95),
+        latency_p99_s=_quantile(run, latency, 0.99),
         seconds_per_workflow=run.ended_s / succeeded if succeeded else None,
         error_rate=errors / run.offered if run.offered else 0.0,
         rejection_rate=int(run.outcomes[Outcome.REJECTED]) / run.offered if run.offered else 0.0,
@@ -194,5 +195,5 @@ def _per_workflow(run: Totals) -> float | None:
     return None if math.isnan(run.driver_cpu_s) or not run.offered else run.driver_cpu_s / run.offered
 
 
-def _quantile(latency: Histogram, q: float) -> float | None:
-    return latency.percentile(q) if len(latency) else None
+def _quantile(run: Totals, latency: Histogram, q: float) -> float | None:
+    return min(latency.percentile(q), run.latency_max_s) if len(latency) else None
