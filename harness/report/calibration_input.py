@@ -55,6 +55,7 @@ def _measured(path: Path, index: int | None, report: Report, declared: Catalog |
         figures={name: _estimate(document, *place) for name, place in _FIGURES.items()},
         builtin=report.target == BUILT_IN,
         late_s=document["driver"].get("lag_p50_s"),
+        run_id=f"{document['run_id']} {report.scenario} {document['seeds']}",
     )
 
 
@@ -129,9 +130,11 @@ def _estimate(document: Mapping[str, Any], block: str, name: str) -> Estimate:
 
 
 def refuse_unlike(sources: Sequence[Measured], checks: Sequence[Measured]) -> None:
-    """Raise `ReportError` where the runs are not of one system: every difference, beside the first run."""
+    """Raise `ReportError` where the runs are not of one system, or one is given twice: every difference, by name."""
     first = sources[0]
-    mistakes = [(one, mistake) for one in (*sources[1:], *checks) for mistake in _unlike(first, one)]
+    every = [*sources, *checks]
+    mistakes = [(one, mistake) for one in every[1:] for mistake in _unlike(first, one)]
+    mistakes += [(one, mistake) for k, one in enumerate(every) for mistake in _twice(one, every[:k])]
     if mistakes:
         raise ReportError("\n".join(f"{one.name}: {mistake}" for one, mistake in mistakes))
     for one in sources:
@@ -155,6 +158,13 @@ def _unlike(first: Measured, other: Measured) -> Iterator[Mistake]:
             if getattr(first.scenario, field) != getattr(other.scenario, field):
                 where = f"service_times.declaration.scenario.{other.scenario.name}.{field}"
                 yield Mistake(where, "another declaration", f"that of {first.name} (scenario {first.digest})")
+
+
+def _twice(one: Measured, before: Sequence[Measured]) -> Iterator[Mistake]:
+    """A run that counts twice is no larger sample, and what a model was made from is no test of it."""
+    same = next((other.name for other in before if other.run_id == one.run_id), None)
+    if same is not None:
+        yield Mistake("run_id", f"that of {same}", "another run: each report once")
 
 
 def _too_few(one: Measured) -> Iterator[Mistake]:

@@ -42,6 +42,11 @@ def at60(folder: Path) -> Path:
     return reported(closed(60, 1500), targets.Capped, folder, seeds=[2])
 
 
+@pytest.fixture(scope="module")
+def again_at60(folder: Path) -> Path:
+    return reported(closed(60, 1500), targets.Capped, folder, seeds=[3])
+
+
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -85,12 +90,14 @@ def test_every_field_of_the_schema_is_described() -> None:
     walk(load_schema("calibration"), "$")
 
 
-def test_a_model_that_does_not_predict_fails_the_command_and_a_second_load_mends_it(at10: Path, at60: Path) -> None:
+def test_a_model_that_does_not_predict_fails_the_command_and_a_second_load_mends_it(
+    at10: Path, at60: Path, again_at60: Path
+) -> None:
     alone = harness("calibrate", at10, "--check", at60)
     assert alone.exit_code == ExitCode.BASELINE_BROKEN, alone.output
     assert "Does NOT predict" in alone.output
     assert "more in flight than it was made from" in alone.output
-    both = harness("calibrate", at10, at60, "--check", at60, "-o", "both.toml")
+    both = harness("calibrate", at10, at60, "--check", again_at60, "-o", "both.toml")
     assert both.exit_code == ExitCode.HELD, both.output
     assert "found from several loads" in both.output
 
@@ -172,6 +179,15 @@ def test_other_files_are_refused(at10: Path, tmp_path: Path) -> None:
     done = harness("calibrate", at10, "--tolerance", "fifteen")
     assert (done.exit_code, "--tolerance" in done.output) == (ExitCode.USAGE, True)
     assert harness("calibrate", at10, "--tolerance", "0 %").exit_code == ExitCode.USAGE
+
+
+def test_a_run_is_given_once(at10: Path, at25: Path, tmp_path: Path) -> None:
+    """What a model was made from says nothing of how well it predicts."""
+    for words in ((at10, at10), (at10, "--check", at10), (at10, "--check", at25, "--check", at25)):
+        done = harness("calibrate", *words, "-o", tmp_path / "twice.toml")
+        assert done.exit_code == 2
+        assert "run_id: expected another run: each report once, found that of" in done.stderr
+        assert not (tmp_path / "twice.toml").exists()
 
 
 def test_runs_of_different_systems_are_refused(at10: Path, tmp_path: Path) -> None:

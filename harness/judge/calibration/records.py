@@ -47,6 +47,8 @@ class Measured:
     builtin: bool
     late_s: float | None = None
     """Median lag of the generator, from due to started; None where it is not known."""
+    run_id: str = ""
+    """Of the report: which run it was."""
 
 
 @dataclass(frozen=True, slots=True)
