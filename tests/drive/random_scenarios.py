@@ -1,12 +1,14 @@
 """Random scenarios for property tests: pools, queues, timeouts, retries, bursts with many ties, constant times.
 
 Half of them declare policies, several at a time, with figures that make them bite in a run of a few seconds.
+Strategies are made once: making and validating them takes much longer than drawing from them.
 """
 
 from __future__ import annotations
 
 from array import array
 from dataclasses import replace
+from functools import cache
 from typing import Literal, TypeVar
 
 from hypothesis import strategies as st
@@ -69,6 +71,7 @@ timeouts = st.one_of(st.none(), st.sampled_from([0.25, 0.5, 1.0, 1.5]))
 failures = st.one_of(st.just(0.0), st.floats(0, 1))
 
 
+@cache
 def steps(pools: int) -> st.SearchStrategy[tuple[Step, ...]]:
     """One to three steps on the first `pools` pools; the first step always uses the first pool."""
     later = st.builds(
@@ -86,6 +89,7 @@ def steps(pools: int) -> st.SearchStrategy[tuple[Step, ...]]:
     return st.builds(lambda a, b, c: (a, b, *c), first, second, st.lists(later, max_size=1))
 
 
+@cache
 def pool(name: str) -> st.SearchStrategy[Pool]:
     """A pool of 1 to 200 agents with a queue of 0 to 1000 places, or without a bound."""
     return st.builds(
@@ -107,6 +111,7 @@ changing = st.sampled_from([0.0, 4.0, 40.0, 200.0])
 lengths = st.sampled_from([0.25, 0.5, 1.0])
 
 
+@cache
 def changing_rates(cap: st.SearchStrategy[int | None]) -> st.SearchStrategy[Load]:
     """Ramps, steps and spikes, none of which is without any workflow."""
     steps = st.lists(st.builds(RateStep, changing, lengths), min_size=1, max_size=4).map(tuple)
@@ -126,6 +131,7 @@ def changing_rates(cap: st.SearchStrategy[int | None]) -> st.SearchStrategy[Load
     )
 
 
+@cache
 def traces(most: int, cap: st.SearchStrategy[int | None]) -> st.SearchStrategy[Load]:
     """Recorded times with many ties; the types are dealt (`with_types` adds those of a trace)."""
     times = st.lists(st.one_of(st.sampled_from([0.0, 0.25, 0.5]), st.floats(0, 2)), min_size=1, max_size=most).map(
@@ -140,6 +146,7 @@ def traces(most: int, cap: st.SearchStrategy[int | None]) -> st.SearchStrategy[L
     )
 
 
+@cache
 def phased(most: int) -> st.SearchStrategy[Load]:
     """One load after another, open or closed."""
     in_flight, none = st.integers(1, most), st.none()
@@ -149,6 +156,7 @@ def phased(most: int) -> st.SearchStrategy[Load]:
     bursts = st.builds(BurstLoad, st.lists(st.integers(1, 9), min_size=1, max_size=3).map(tuple), lengths)
     opened = st.lists(st.one_of(rates, bursts, changing_rates(none), traces(20, none)), min_size=1, max_size=3)
 
+    @cache
     def closed(think: Distribution) -> st.SearchStrategy[list[Phase]]:
         constant = st.builds(ClosedLoad, in_flight, duration_s=lengths, think=st.just(think))
         ramp = st.builds(ClosedRampLoad, in_flight, in_flight, lengths, think=st.just(think))
@@ -162,6 +170,7 @@ def phased(most: int) -> st.SearchStrategy[Load]:
     )
 
 
+@cache
 def loads(most: int) -> st.SearchStrategy[Load]:
     """Every shape of load, with up to `most` workflows in flight and somewhat more in all."""
     few = min(most, 20)
@@ -237,7 +246,6 @@ breakers = st.builds(
 budgets = st.builds(RetryBudget, st.sampled_from([0.0, 0.1, 0.3]), st.sampled_from([1.0, 2.5, 10.0]))
 
 
-@st.composite
 def adaptive_queues(draw: st.DrawFn, queue: int | None) -> AdaptiveQueue:
     """A capacity that goes up and down from `queue`."""
     low = draw(st.integers(0, 3)) if queue is None else max(0, queue - draw(st.integers(0, 3)))
@@ -245,7 +253,6 @@ def adaptive_queues(draw: st.DrawFn, queue: int | None) -> AdaptiveQueue:
     return AdaptiveQueue(draw(st.sampled_from([0.1, 0.5, 1.0])), low, high, draw(intervals))
 
 
-@st.composite
 def scalings(draw: st.DrawFn, size: int) -> Autoscaling:
     """Scaling by steps around `size` agents, on any of its metrics."""
     metric, up, down = draw(
@@ -264,7 +271,6 @@ def scalings(draw: st.DrawFn, size: int) -> Autoscaling:
     )
 
 
-@st.composite
 def dynamics(draw: st.DrawFn, size: int) -> DynamicPool:
     """Target tracking around `size` agents."""
     return DynamicPool(
@@ -277,7 +283,6 @@ def dynamics(draw: st.DrawFn, size: int) -> DynamicPool:
     )
 
 
-@st.composite
 def managed(draw: st.DrawFn, plain: Pool) -> Pool:
     """A pool with policies of its own."""
     # few agents, or their policies have nothing to do
@@ -286,28 +291,28 @@ def managed(draw: st.DrawFn, plain: Pool) -> Pool:
     overflow = draw(st.sampled_from(["reject", "drop_oldest", "block"]))
     if overflow != "reject":
         queue = draw(st.integers(1, 3))
-    plain = replace(plain, size=size, queue=queue, overflow=overflow)
+    plain = replace(plain, size=size, queue=queue, overflow=overflow)  # type: ignore[arg-type]  # one of its names
     kind = draw(st.sampled_from(["none", "replicas", "dynamic", "scaling"]))
     if kind == "replicas":
         rule = draw(st.sampled_from(["round_robin", "least_loaded", "two_choices"]))
-        return replace(plain, replicas=Replicas(draw(st.integers(1, 4)), rule))
+        return replace(plain, replicas=Replicas(draw(st.integers(1, 4)), rule))  # type: ignore[arg-type]  # as above
     if kind == "dynamic":
-        plain = replace(plain, dynamic=draw(dynamics(size)))
+        plain = replace(plain, dynamic=dynamics(draw, size))
     if kind == "scaling":
-        plain = replace(plain, scaling=draw(scalings(size)))
+        plain = replace(plain, scaling=scalings(draw, size))
     if draw(st.booleans()):
-        plain = replace(plain, adaptive_queue=draw(adaptive_queues(plain.queue)))
+        plain = replace(plain, adaptive_queue=adaptive_queues(draw, plain.queue))
     return plain
 
 
+@cache
 def _or_none(chosen: st.SearchStrategy[T]) -> st.SearchStrategy[T | None]:
     return st.one_of(st.none(), chosen)
 
 
-@st.composite
 def with_policies(draw: st.DrawFn, plain: Scenario) -> Scenario:
     """The scenario with several policies."""
-    found = replace(plain, pools=tuple(draw(managed(pool)) if draw(st.booleans()) else pool for pool in plain.pools))
+    found = replace(plain, pools=tuple(managed(draw, pool) if draw(st.booleans()) else pool for pool in plain.pools))
     limit, line = draw(_or_none(limits)), draw(_or_none(lines))
     caching = draw(st.booleans())
 
@@ -352,4 +357,4 @@ def scenarios(draw: st.DrawFn, most: int = 500) -> Scenario:
         run_timeout_s=draw(st.sampled_from([5.0, 1e5])),
         cores=draw(st.integers(1, 4)),
     )
-    return draw(with_policies(plain)) if draw(st.booleans()) else plain
+    return with_policies(draw, plain) if draw(st.booleans()) else plain
