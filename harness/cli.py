@@ -17,11 +17,14 @@ from harness.cli_advise import advise
 from harness.cli_calibrate import calibrate
 from harness.cli_capacity import capacity
 from harness.cli_compare import compare, continuous, history
+from harness.cli_completion import completion, scenarios, targets
 from harness.cli_exports import exports, of_reports, of_runs, schema
 from harness.cli_github import github
+from harness.cli_help import TaughtGroup
 from harness.cli_long import checkpoints, ways_of_driving
 from harness.cli_provider import fake_llm
 from harness.cli_settings import SettledCommand
+from harness.cli_suggestions import after_error, after_reports, say, somebody_looks
 from harness.cli_sweep import sweep
 from harness.errors import DeclarationError, ExitCode, HarnessError, Mistake
 
@@ -42,7 +45,7 @@ _FILE = click.option(
 )
 
 
-class _Refusing(click.Group):
+class _Refusing(TaughtGroup):
     """A group that turns every refusal of ours into one screen of text and the exit code it carries."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -54,7 +57,7 @@ class _Refusing(click.Group):
         try:
             return super().invoke(ctx)
         except HarnessError as error:
-            click.echo(f"error: {error}", err=True)
+            click.echo("\n".join([f"error: {error}", *after_error(error, ctx.obj or [])]), err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
@@ -72,20 +75,9 @@ def main() -> None:
     """Load benchmarks for multi-agent workflow orchestrators.
 
     \b
-    harness list                                       what can be run
-    harness run                                        all scenarios on the built-in orchestrator
-    harness run --clock virtual                        the same, in virtual time
+    harness run --clock virtual                        all scenarios, in virtual time
     harness run --target my_app.flows:handle           your own async function
-    harness run 10_concurrent_workflows --replications 10 --markdown
-    harness report reports/*.json                      show reports again
     harness compare base/ head/                        did it get worse?
-    harness continuous main HEAD --target flow.py:run  measure two commits against each other
-    harness sweep peak --set agents=10..80/10          a grid of variations
-    harness advise peak                                what to change, and what it costs
-    harness calibrate reports/at_10.json               a model of the target, as a scenario
-    harness init                                       load tests for the repository you are in
-    harness capacity agent_pool_exhaustion -c virtual  how much does it hold, and what gives way?
-    harness fake-llm --first-token "200 ms"            a model provider to load against
 
     \b
     Exit codes: 0 held, 1 regression, 2 usage or bad input, 3 not enough to judge,
@@ -96,7 +88,12 @@ def main() -> None:
 @main.command("list", cls=SettledCommand)
 @_FILE
 def list_scenarios(path: Path | None) -> None:
-    """List the scenarios and workflow types that are declared."""
+    """List the scenarios and workflow types that are declared.
+
+    \b
+    harness list
+    harness list -f my.toml                            with those of a file of your own
+    """
     from harness.report.listing import listing  # noqa: PLC0415 - every command imports only what it needs
     from harness.scenario.load import load_scenarios  # noqa: PLC0415
 
@@ -105,7 +102,7 @@ def list_scenarios(path: Path | None) -> None:
 
 
 @main.command(cls=SettledCommand)
-@click.argument("scenario")
+@click.argument("scenario", shell_complete=scenarios)
 @_FILE
 def show(scenario: str, path: Path | None) -> None:
     """Print the declaration of SCENARIO as TOML, ready to be saved, changed and run with --file.
@@ -113,6 +110,7 @@ def show(scenario: str, path: Path | None) -> None:
     \b
     harness show 10_concurrent_workflows > my.toml
     harness run --file my.toml
+    harness show peak -f load.toml                     what it amounts to, with all that it extends
     """
     import tomli_w  # noqa: PLC0415 - every command imports only what it needs
 
@@ -123,7 +121,7 @@ def show(scenario: str, path: Path | None) -> None:
 
 
 @main.command(cls=SettledCommand)
-@click.argument("names", nargs=-1, metavar="[SCENARIO]...")
+@click.argument("names", nargs=-1, metavar="[SCENARIO]...", shell_complete=scenarios)
 @_FILE
 @click.option(
     "-t",
@@ -131,6 +129,7 @@ def show(scenario: str, path: Path | None) -> None:
     default="builtin",
     show_default=True,
     metavar="TARGET",
+    shell_complete=targets,
     help="builtin, module:attribute, path/to/file.py:attribute, langgraph:module:graph or http://…; "
     "without it, the [target] of --file, if it has one.",
 )
@@ -226,7 +225,15 @@ def run(
     \b
     harness run
     harness run 25_concurrent_workflows --clock virtual --replications 30
+    harness run -f my.toml --target my_app/flows.py:handle --html page.html
     harness run --target langgraph:my_app.graph:graph --json > reports.json
+    harness run peak -f load.toml --target http://127.0.0.1:8080/workflows --workers 2
+
+    On a terminal it shows how far each scenario has come; Ctrl-C ends it and keeps what was measured.
+
+    \b
+    Exit codes: 0 every baseline line holds, 2 bad input, 3 not enough to judge,
+    4 a baseline is broken, 5 a run is invalid, 130 and 143 stopped by a signal.
     """
     from harness.drive.opening import as_factory, chosen_target  # noqa: PLC0415 - every command imports only what it needs
     from harness.execute import check_options  # noqa: PLC0415
@@ -251,6 +258,7 @@ def run(
     finally:  # what was measured is shown whatever came after
         if reports:
             _deliver(reports, form, further)
+    _suggest(reports, code, form)
     sys.exit(code)
 
 
@@ -265,9 +273,13 @@ def report(files: Sequence[Path], form: str | None, **further: Path | None) -> N
     FILEs hold reports, with at most one comparison beside them, or one comparison, capacity or history.
 
     \b
+    harness report reports/*.json
     harness report reports/*.json --html run.html
     harness report reports/*.json comparison.json --html run.html     is it worse than before?
     harness report capacity.json --html capacity.html
+
+    \b
+    Exit codes: as of the command that wrote the files; 2 for a file that is neither.
     """
     from harness.assess import exit_code  # noqa: PLC0415 - every command imports only what it needs
     from harness.report.given import exit_code_of, read_given, show_other  # noqa: PLC0415
@@ -282,7 +294,9 @@ def report(files: Sequence[Path], form: str | None, **further: Path | None) -> N
         _deliver(given.reports, form, to_write, given.other)
     if given.other is not None:
         show_other(given, form, sys.stdout)
-    sys.exit((exit_code(given.reports) if given.reports else 0) or (exit_code_of(given) if given.other else 0))
+    code = exit_code(given.reports) if given.reports else ExitCode.HELD
+    _suggest(given.reports, code, form)
+    sys.exit(code or (exit_code_of(given) if given.other else 0))
 
 
 main.add_command(init)
@@ -298,6 +312,7 @@ main.add_command(advise)
 main.add_command(capacity)
 main.add_command(github)
 main.add_command(schema)
+main.add_command(completion)
 
 
 def _chosen(catalog: Catalog, names: Sequence[str]) -> list[Scenario]:
@@ -345,6 +360,11 @@ def _deliver(
         further.write(reports, compared)
     finally:  # a file that cannot be written hides nothing
         _render(reports, form)
+
+
+def _suggest(reports: Sequence[Report], code: ExitCode, form: str | None) -> None:
+    if somebody_looks(form):
+        say(after_reports(reports, code, click.get_current_context().find_root().obj or []))
 
 
 def _render(reports: Sequence[Report], form: str | None) -> None:

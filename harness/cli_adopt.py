@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli_help import TaughtCommand
 from harness.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from harness.adopt.plan import Planned
 
 
-@click.command()
+@click.command(cls=TaughtCommand)
 @click.option(
     "-t", "--target", metavar="TARGET", help="Your own orchestrator, as in harness run; else a stub is written."
 )
@@ -86,7 +87,7 @@ def _tell(found: Asked, kept: set[Path]) -> None:
         click.echo(f"{'kept' if one.path in kept else words[one.state]:14}{one.path.as_posix()}")
 
 
-@click.command()
+@click.command(cls=TaughtCommand)
 @click.argument("folder", type=click.Path(path_type=Path), default=Path())
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document (schemas/doctor.schema.json).")
 def doctor(folder: Path, as_json: bool) -> None:
@@ -96,10 +97,12 @@ def doctor(folder: Path, as_json: bool) -> None:
 
     \b
     harness doctor
+    harness doctor ../other-repository
     harness doctor --json > findings.json
 
     \b
-    Exit codes: 0 nothing found, 2 a file cannot be read, 3 something was found, or there is nothing to examine.
+    Exit codes: 0 nothing found, 2 a file cannot be read,
+    3 something was found, or there is nothing to examine.
     """
     from harness.adopt.doctor import examine  # noqa: PLC0415 - every command imports only what it needs
     from harness.adopt.findings import as_text, document_of  # noqa: PLC0415

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import harness
+from harness.cli_completion import scenarios
 from harness.cli_settings import SettledCommand
 from harness.errors import ExitCode
 
@@ -21,7 +22,7 @@ _STOPPED = {"interrupted": ExitCode.INTERRUPTED, "terminated": ExitCode.TERMINAT
 
 
 @click.command(cls=SettledCommand)
-@click.argument("scenario")
+@click.argument("scenario", shell_complete=scenarios)
 @click.option("-f", "--file", "path", type=click.Path(path_type=Path), metavar="FILE", help="A TOML file of scenarios.")
 @click.option("-c", "--clock", type=click.Choice(["wall", "virtual", "hybrid"]), default="virtual", show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the first replication.")

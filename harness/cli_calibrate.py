@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import harness
+from harness.cli_help import TaughtCommand
 from harness.errors import DeclarationError, Mistake, UnitError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from harness.scenario.model import Scenario
 
 
-@click.command()
+@click.command(cls=TaughtCommand)
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="REPORT...")
 @click.option(
     "--check",
@@ -65,7 +66,7 @@ def calibrate(
     \b
     harness calibrate reports/at_10.json
     harness calibrate reports/at_10.json --check reports/at_25.json --check reports/at_50.json
-    harness calibrate reports/at_10.json reports/at_100.json      the second shows a limit that the first cannot
+    harness calibrate reports/at_10.json reports/at_100.json      the second shows a limit
     harness run -f my_scenario-calibrated.toml --clock virtual    the model, carried out
 
     \b

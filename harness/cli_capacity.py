@@ -14,6 +14,7 @@ import click
 from click.core import ParameterSource
 
 import harness
+from harness.cli_completion import scenarios, targets
 from harness.cli_exports import HTML, refuse_html, write_html_of
 from harness.cli_settings import SettledCommand
 from harness.errors import DeclarationError, ExitCode, Mistake, UnitError
@@ -33,9 +34,17 @@ _RESOLUTION = {"wall": 0.05, "hybrid": 0.03, "virtual": 0.02}
 
 
 @click.command(cls=SettledCommand)
-@click.argument("scenario")
+@click.argument("scenario", shell_complete=scenarios)
 @click.option("-f", "--file", "path", type=click.Path(path_type=Path), metavar="FILE", help="A TOML file of scenarios.")
-@click.option("-t", "--target", default="builtin", show_default=True, metavar="TARGET", help="As in harness run.")
+@click.option(
+    "-t",
+    "--target",
+    default="builtin",
+    show_default=True,
+    metavar="TARGET",
+    shell_complete=targets,
+    help="As in harness run.",
+)
 @click.option("-c", "--clock", type=click.Choice(["wall", "virtual", "hybrid"]), default="wall", show_default=True)
 @click.option("--patch-time", is_flag=True, help="As in harness run.")
 @click.option("--from", "first", type=float, metavar="LOAD", help="The lowest load tried.  [default: 1, or 1/16]")
@@ -76,12 +85,12 @@ def capacity(
 
     \b
     harness capacity agent_pool_exhaustion --clock virtual
-    harness capacity 10_concurrent_workflows --target my_app.flows:handle --to 200 --plot capacity.png
+    harness capacity 10_concurrent_workflows -t my_app.flows:handle --to 200 --plot capacity.png
     harness capacity peak -f load.toml --clock hybrid --budget 2min --json
 
     \b
-    Exit codes: 0 found, 2 bad input, 3 cannot tell, 4 the baseline holds at no load tried, 5 runs are invalid,
-    130 and 143 stopped by a signal; what was measured is written.
+    Exit codes: 0 found, 2 bad input, 3 cannot tell, 4 the baseline holds at no load tried,
+    5 runs are invalid, 130 and 143 stopped by a signal; what was measured is written.
     """
     from harness.report.document import refuse_folder  # noqa: PLC0415 - every command imports only what it needs
 

@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import harness
+from harness.cli_completion import scenarios as complete_scenarios
+from harness.cli_completion import targets
 from harness.cli_exports import HTML, JUNIT_OF_VERDICTS, refuse_html, write_html_of
+from harness.cli_help import TaughtCommand
 from harness.cli_settings import SettledCommand
+from harness.cli_suggestions import after_comparison, say, somebody_looks
 from harness.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -37,7 +41,7 @@ MARKDOWN = click.option("--markdown", "form", flag_value="markdown", help="Print
 STOPPED = {"interrupted": ExitCode.INTERRUPTED, "terminated": ExitCode.TERMINATED}
 
 
-@click.command()
+@click.command(cls=TaughtCommand)
 @click.argument("base")
 @click.argument("head")
 @WAIVERS
@@ -77,7 +81,7 @@ def compare(
     harness compare old.json new.json                  two files, also of pytest-benchmark
     harness compare 0001 0002                          two runs in .benchmarks
     harness compare asv:.asv/results@1a2b3c4 asv:.asv/results@5d6e7f8
-    harness compare reports/rounds-*/base reports/rounds-*/head     what continuous measured, judged as it did
+    harness compare reports/rounds-1/base reports/rounds-1/head     what continuous measured, again
 
     \b
     Exit codes: 0 all compared and nothing regressed, 1 regression, 2 bad input,
@@ -112,12 +116,20 @@ def compare(
 @click.command(cls=SettledCommand)
 @click.argument("base")
 @click.argument("head")
-@click.argument("scenarios", nargs=-1, metavar="[SCENARIO]...")
+@click.argument("scenarios", nargs=-1, metavar="[SCENARIO]...", shell_complete=complete_scenarios)
 @click.option("-f", "--file", "path", type=click.Path(path_type=Path), metavar="FILE", help="A TOML file of scenarios.")
 @click.option(
     "--same-scenarios", is_flag=True, help="Both sides run the scenarios as HEAD declares them, not each its own."
 )
-@click.option("-t", "--target", default="builtin", show_default=True, metavar="TARGET", help="As in harness run.")
+@click.option(
+    "-t",
+    "--target",
+    default="builtin",
+    show_default=True,
+    metavar="TARGET",
+    shell_complete=targets,
+    help="As in harness run.",
+)
 @click.option("-c", "--clock", type=click.Choice(["wall", "virtual", "hybrid"]), default="wall", show_default=True)
 @click.option("--patch-time", is_flag=True, help="As in harness run.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the runs, and of the order.")
@@ -198,7 +210,7 @@ def continuous(
     sys.exit(STOPPED.get(outcome.stopped or "", code))
 
 
-@click.command()
+@click.command(cls=TaughtCommand)
 @click.argument("source", metavar="FOLDER|asv:RESULTS_DIR")
 @JSON_HISTORY
 @MARKDOWN
@@ -278,6 +290,8 @@ def _finish(
         click.echo(f"junit: {write_junit(suites_of_comparison(document), junit)}", err=True)
     write_html_of(html, "comparison", document)
     _render(document, form)
+    if somebody_looks(form):
+        say(after_comparison(document, _words()))
     return ExitCode(document["exit_code"])
 
 

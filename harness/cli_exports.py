@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli_completion import schemas
+from harness.cli_help import TaughtCommand
 from harness.errors import DeclarationError, Mistake
 
 if TYPE_CHECKING:
@@ -142,15 +144,18 @@ def _write(
     return write_rows(rows, path)
 
 
-@click.command()
-@click.argument("name", metavar="NAME")
+@click.command(cls=TaughtCommand)
+@click.argument("name", metavar="NAME", shell_complete=schemas)
 def schema(name: str) -> None:
     """Print the JSON schema NAME: scenario for files of scenarios, report for reports, and so on.
 
     \b
-    harness schema scenario > scenario.schema.json     then, as the first line of a scenario file,
-                                                       #:schema ./scenario.schema.json  (editors with Taplo)
+    harness schema scenario > scenario.schema.json
     harness schema report > report.schema.json
+
+    \b
+    An editor with Taplo completes a scenario file whose first line is
+    #:schema ./scenario.schema.json
 
     An unknown name is answered with all there are.
     """

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from harness.cli_help import TaughtGroup
 from harness.errors import DeclarationError, ExitCode, HarnessError, Mistake
 
 BOT = "github-actions[bot]"
@@ -33,12 +34,17 @@ KEY = click.option(
 )
 
 
-@click.group("github")
+@click.group("github", cls=TaughtGroup)
 def github() -> None:
     """Show results on GitHub, from a job: a comment on a pull request, an issue about the main branch.
 
     \b
-    Both read GITHUB_REPOSITORY, GITHUB_TOKEN, GITHUB_API_URL and GITHUB_SERVER_URL; docs/ci.md has the workflows.
+    harness github comment                    the verdict, on the pull request that was measured
+    harness github alert asv:.asv/results     an issue, when a metric gets worse for good
+
+    \b
+    Both read GITHUB_REPOSITORY, GITHUB_TOKEN, GITHUB_API_URL and GITHUB_SERVER_URL;
+    docs/ci.md has the workflows.
     """
 
 
@@ -110,8 +116,8 @@ def alert(source: str, author: str, key: str, dry_run: bool) -> None:
     harness github alert reports/ --dry-run
 
     \b
-    Exit codes: 0 the issue says what is so, or there is nothing to say; 2 bad input, or a request was refused;
-    3 too few commits to tell.
+    Exit codes: 0 the issue says what is so, or there is nothing to say;
+    2 bad input, or a request was refused; 3 too few commits to tell.
     """
     with _inert_errors():
         _refuse_key(key)

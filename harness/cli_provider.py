@@ -12,12 +12,13 @@ from typing import Any
 
 import click
 
+from harness.cli_help import TaughtCommand
 from harness.errors import DeclarationError, MissingExtraError, Mistake
 
 _PACKAGES = ("aiohttp", "prometheus_client")
 
 
-@click.command("fake-llm")
+@click.command("fake-llm", cls=TaughtCommand)
 @click.option("-f", "--file", "path", type=click.Path(path_type=Path), metavar="FILE", help="A TOML file of it.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0: the system chooses one.")
@@ -41,6 +42,7 @@ def fake_llm(path: Path | None, host: str, port: int, as_json: bool, **given: An
     \b
     harness fake-llm --port 8101 --first-token "200 ms" --concurrent 20 --requests 600/min
     harness fake-llm -f provider.toml --error "529=1 %"
+    harness fake-llm --port 8101 --json > address.json     for a script that starts it
 
     The first line printed is the address for a client's base_url. Truth about what was served: /stats (JSON) and
     /metrics (Prometheus); POST /reset forgets it. Ends with Ctrl-C or SIGTERM.

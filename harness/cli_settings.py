@@ -9,12 +9,14 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from harness.cli_help import TaughtCommand
+
 _PARAMETERS = {"file": "path", "build_environments": "build", "waivers": "waiver_file"}
 """Keys of the settings whose option has another name within the code."""
 _HELP = {"-h", "--help"}
 
 
-class SettledCommand(click.Command):
+class SettledCommand(TaughtCommand):
     """A command that reads `harness.toml`, or `[tool.harness]` in `pyproject.toml`, of the working folder."""
 
     def make_context(
@@ -22,7 +24,7 @@ class SettledCommand(click.Command):
     ) -> click.Context:
         """Settings become the options' defaults. Help is shown whatever stands in them."""
         source = ""
-        if not _HELP & set(args):
+        if not _HELP & set(args) and not extra.get("resilient_parsing"):  # a shell that completes wants no message
             from harness.bridges.settings import read_settings  # noqa: PLC0415 - only what this command needs
 
             settings = read_settings(Path())

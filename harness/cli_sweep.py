@@ -11,8 +11,9 @@ import click
 from click.core import ParameterSource
 
 import harness
+from harness.cli_completion import metrics, scenarios, targets
 from harness.cli_settings import SettledCommand
-from harness.errors import DeclarationError, ExitCode, Mistake
+from harness.errors import DeclarationError, ExitCode, Mistake, Topic
 
 if TYPE_CHECKING:
     from harness.drive.clock import ClockName
@@ -23,7 +24,7 @@ _METRIC = "latency_p95_s"
 
 
 @click.command(cls=SettledCommand)
-@click.argument("scenario")
+@click.argument("scenario", shell_complete=scenarios)
 @click.option("-f", "--file", "path", type=click.Path(path_type=Path), metavar="FILE", help="A TOML file of scenarios.")
 @click.option(
     "--set",
@@ -33,7 +34,15 @@ _METRIC = "latency_p95_s"
     metavar="PATH=VALUES",
     help="What is varied: agents=10..80/10, queue=50,100, rate=10..50/10 /s, pools.NAME.size, any key of the scenario.",
 )
-@click.option("-t", "--target", default="builtin", show_default=True, metavar="TARGET", help="As in harness run.")
+@click.option(
+    "-t",
+    "--target",
+    default="builtin",
+    show_default=True,
+    metavar="TARGET",
+    shell_complete=targets,
+    help="As in harness run.",
+)
 @click.option("-c", "--clock", type=click.Choice(["wall", "virtual", "hybrid"]), default="virtual", show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the first replication.")
 @click.option(
@@ -52,7 +61,14 @@ _METRIC = "latency_p95_s"
     help="Write every row there: .parquet, .csv or .json; what is there is replaced.",
 )
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw --metric: .png, .svg or .html.")
-@click.option("--metric", default=_METRIC, show_default=True, metavar="NAME", help="The figure that is drawn.")
+@click.option(
+    "--metric",
+    default=_METRIC,
+    show_default=True,
+    metavar="NAME",
+    shell_complete=metrics,
+    help="The figure that is drawn.",
+)
 @click.option("--json", "form", flag_value="json", help="Print one JSON document (schemas/sweep.schema.json).")
 @click.option("--markdown", "form", flag_value="markdown", help="Print GitHub-flavoured Markdown.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
@@ -75,7 +91,8 @@ def sweep(
 
     \b
     Exit codes: 0 every cell was run, 2 bad input, 5 a cell failed (its row says why),
-    130 and 143 stopped by a signal; what was run is shown and written. Baselines are shown, and do not gate.
+    130 and 143 stopped by a signal; what was run is shown and written.
+    Baselines are shown, and do not gate.
     """
     grid = _grid(scenario, path, settings, metric, options)
     if out is not None:
@@ -97,7 +114,7 @@ def _grid(name: str, path: Path | None, settings: tuple[str, ...], metric: str, 
     from harness.execute import check_options  # noqa: PLC0415
     from harness.scenario.load import find_scenario, load_scenarios  # noqa: PLC0415
     from harness.scenario.variation import axes_of  # noqa: PLC0415
-    from harness.schema import one_of  # noqa: PLC0415
+    from harness.schema import nearest, one_of  # noqa: PLC0415
     from harness.sweep import figure_names, grid  # noqa: PLC0415
 
     catalog = load_scenarios(path)
@@ -108,7 +125,8 @@ def _grid(name: str, path: Path | None, settings: tuple[str, ...], metric: str, 
     target = chosen_target(options["target"], by_default, catalog.target)
     as_factory(target)
     if metric not in (names := figure_names(scenario)):
-        raise DeclarationError("options", [Mistake("--metric", repr(metric), one_of(names, metric))])
+        refusal = DeclarationError("options", [Mistake("--metric", repr(metric), one_of(names, metric))])
+        raise refusal.leads(Topic.METRIC, metric, nearest(names, metric))
     seeds = range(options["seed"], options["seed"] + options["replications"])
     return grid(scenario, axes_of(settings), seeds, target=target, clock=clock)
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Self
 
 
 class ExitCode(enum.IntEnum):
@@ -57,10 +58,35 @@ class Mistake:
         return f"{self.where}: expected {self.allowed}, found {self.found}"
 
 
+class Topic(enum.Enum):
+    """What a refusal is about, where there is something to do next. The command line knows what."""
+
+    SCENARIO = "a scenario's name"
+    METRIC = "a metric's name"
+    SCHEMA = "a schema's name"
+    REPORTS = "reports that are not there"
+    TARGET = "a target's name"
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """Where a refusal leads: what it is about, what was found, and the names nearest to that, nearest first."""
+
+    topic: Topic
+    found: str = ""
+    nearest: tuple[str, ...] = ()
+
+
 class HarnessError(Exception):
-    """Base of every refusal; `exit_code` is what the command line ends with."""
+    """Base of every refusal; `exit_code` is what the command line ends with, `lead` where to go on (None: nowhere)."""
 
     exit_code: ExitCode = ExitCode.USAGE
+    lead: Lead | None = None
+
+    def leads(self, topic: Topic, found: str = "", nearest: Iterable[str] = ()) -> Self:
+        """The same refusal, which says where it leads."""
+        self.lead = Lead(topic, found, tuple(nearest))
+        return self
 
 
 class DeclarationError(HarnessError):

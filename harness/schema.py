@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import DeclarationError, Mistake
+from harness.errors import DeclarationError, Mistake, Topic
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
@@ -58,7 +58,8 @@ def schema_names() -> list[str]:
 def schema_text(name: str) -> str:
     """The schema `name` as it stands in its file; raises `DeclarationError`, which lists them, for another name."""
     if name not in (names := schema_names()):
-        raise DeclarationError("arguments", [Mistake("NAME", repr(name), one_of(names, name))])
+        refusal = DeclarationError("arguments", [Mistake("NAME", repr(name), one_of(names, name))])
+        raise refusal.leads(Topic.SCHEMA, name, nearest(names, name))
     return schema_path(name).read_text(encoding="utf-8")
 
 
@@ -91,6 +92,13 @@ def one_of(allowed: Iterable[str], found: object) -> str:
         return names[0] if names else "none"
     near = get_close_matches(str(found), names, n=1, cutoff=0.5)
     return f"one of {', '.join(names)}" + (f" (nearest: {near[0]})" if near else "")
+
+
+def nearest(allowed: Iterable[str], found: str) -> list[str]:
+    """Up to three names that `found` may have been meant for, the nearest first."""
+    from difflib import get_close_matches  # noqa: PLC0415  - as above
+
+    return get_close_matches(found, list(allowed), n=3, cutoff=0.5)
 
 
 @cache

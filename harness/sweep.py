@@ -171,7 +171,7 @@ def _row(work: _Work, index: int) -> Row | None:
 
 
 _OF_POOLS = ("utilization_mean_share", "queue_depth_max", "wait_max_s", "drops")
-_OF_ALL = (
+OF_EVERY_CELL = (
     *("offered", "succeeded", "failed", "timed_out", "rejected", "cancelled"),
     *("in_flight_max", "success_rate_share", "error_rate_share", "rejection_rate_share"),
     *("latency_p50_s", "latency_p95_s", "latency_p99_s", "latency_mean_s", "latency_max_s"),
@@ -183,7 +183,7 @@ _OF_ALL = (
 def figure_names(scenario: Scenario) -> list[str]:
     """The figures that every row of `scenario` has, in their order, before it is run."""
     pools = [f"pool_{pool.name}_{of}" for pool in scenario.pools for of in _OF_POOLS]
-    return [*_OF_ALL, *pools]
+    return [*OF_EVERY_CELL, *pools]
 
 
 # long: one line for each figure

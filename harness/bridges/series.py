@@ -15,7 +15,7 @@ from statistics import fmean, median
 from harness.bridges.asv_results import ASV, asv_metrics, read_asv
 from harness.bridges.checkout import commit_times
 from harness.bridges.sides import Found, read_runs
-from harness.errors import NotEnoughError, ReportError
+from harness.errors import NotEnoughError, ReportError, Topic
 from harness.judge.history import History, find_steps
 from harness.judge.metrics_form import Measured, labels, merged
 
@@ -85,7 +85,7 @@ def _from_asv(text: str) -> list[_Dated]:
 def _from_folder(text: str, notes: list[str]) -> list[_Dated]:
     folder = Path(text)
     if not folder.is_dir():
-        raise ReportError(f"{text}: expected a folder of results, or {ASV}RESULTS_DIR")
+        raise ReportError(f"{text}: expected a folder of results, or {ASV}RESULTS_DIR").leads(Topic.REPORTS)
     if (folder / "benchmarks.json").exists():
         raise ReportError(f"{text}: is a folder of asv results: {ASV}{text}")
     hidden = [path for path in sorted(folder.rglob("*.json")) if not path.name.startswith((".", "comparison-"))]
@@ -94,7 +94,7 @@ def _from_folder(text: str, notes: list[str]) -> list[_Dated]:
     if len(kept) < len(runs):
         notes.append(f"{len(runs) - len(kept)} of {len(runs)} runs are of no known commit or of uncommitted changes")
     if not kept:
-        raise NotEnoughError(f"{text}: no results of a commit")
+        raise NotEnoughError(f"{text}: no results of a commit").leads(Topic.REPORTS)
     return _dated(kept, notes)
 
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from harness.bridges.asv_results import ASV, asv_side
 from harness.bridges.pytest_results import PYTEST, pytest_metrics
 from harness.bridges.report_samples import HARNESS, report_metrics
-from harness.errors import NotEnoughError, ReportError
+from harness.errors import NotEnoughError, ReportError, Topic
 from harness.judge.metrics_form import Measured, Side
 from harness.report.document import read_json, report_mistakes
 from harness.report.model import Report
@@ -109,14 +109,14 @@ def _files(where: str, text: str, side: str) -> list[Path]:
             raise ReportError(f"{side} {text}: is a folder of asv results; name a commit: {ASV}{where}@COMMIT")
         found = sorted(one for one in path.glob("*.json") if not one.name.startswith("."))
         if not found:
-            raise NotEnoughError(f"{side} {text}: no results (*.json) in this folder")
+            raise NotEnoughError(f"{side} {text}: no results (*.json) in this folder").leads(Topic.REPORTS)
         return found
     if path.exists():
         return [path]
     stored = _stored(where)
     if not stored:
         kinds = "a report, a folder of reports, a pytest-benchmark file or run, or asv:RESULTS_DIR@COMMIT"
-        raise ReportError(f"{side} {text}: expected {kinds}, found nothing of that name")
+        raise ReportError(f"{side} {text}: expected {kinds}, found nothing of that name").leads(Topic.REPORTS)
     return stored
 
 

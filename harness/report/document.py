@@ -18,7 +18,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, NoReturn
 
-from harness.errors import Mistake, ReportError
+from harness.errors import Mistake, ReportError, Topic
 from harness.report.build import build_report
 from harness.report.consistency import contradictions
 from harness.report.model import SCHEMA_VERSION, Report
@@ -230,7 +230,8 @@ def _read(path: Path) -> str:
             f"{path}: expected UTF-8 text, found byte 0x{error.object[error.start]:02x} at offset {error.start}"
         ) from error
     except OSError as error:
-        raise ReportError(f"{path}: cannot read the report: {cause(error)}") from error
+        refusal = ReportError(f"{path}: cannot read the report: {cause(error)}")
+        raise (refusal.leads(Topic.REPORTS) if isinstance(error, FileNotFoundError) else refusal) from error
 
 
 def _kind(path: Path) -> str:

@@ -11,13 +11,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from harness.errors import DeclarationError, Mistake
+from harness.errors import DeclarationError, Mistake, Topic
 from harness.scenario.build import Reading, build_scenario, build_type
 from harness.scenario.checks import UNKNOWN_TYPE
 from harness.scenario.extend import extended
 from harness.scenario.http import HttpTarget
 from harness.scenario.model import Scenario, WorkflowType
-from harness.schema import Route, dotted, one_of, schema_mistakes
+from harness.schema import Route, dotted, nearest, one_of, schema_mistakes
 
 BUILT_IN = "built-in catalog"
 PREFIX = "test_"
@@ -100,7 +100,8 @@ def find_scenario(catalog: Catalog, name: str) -> Scenario:
     for candidate in (name, PREFIX + name):
         if candidate in catalog.scenarios:
             return catalog.scenarios[candidate]
-    raise DeclarationError(catalog.source, [Mistake("scenario", repr(name), one_of(catalog.scenarios, name))])
+    refusal = DeclarationError(catalog.source, [Mistake("scenario", repr(name), one_of(catalog.scenarios, name))])
+    raise refusal.leads(Topic.SCENARIO, name, nearest(catalog.scenarios, name))
 
 
 def read_document(path: Path) -> dict[str, Any]:

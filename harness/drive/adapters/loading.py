@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from harness.errors import TargetError
+from harness.errors import TargetError, Topic
 
 _ALLOWED = "builtin, module:attribute, path/to/file.py:attribute, langgraph:module:graph or http://…"
 
@@ -29,7 +29,7 @@ def load_with_module(spec: str, path: str) -> tuple[ModuleType, Any]:
     """As `load_object`, with the module beside it; `path` is the part of the target's name `spec` that names them."""
     module_name, _, attribute = path.rpartition(":")
     if not module_name or not attribute:
-        raise TargetError(f"--target: expected {_ALLOWED}, found {spec!r}")
+        raise TargetError(f"--target: expected {_ALLOWED}, found {spec!r}").leads(Topic.TARGET, spec)
     module = _load_module(spec, module_name)
     found: Any = module
     for part in attribute.split("."):
@@ -50,13 +50,22 @@ def _load_module(spec: str, name: str) -> ModuleType:
         return _load_file(spec, Path(name)) if name.endswith(".py") else importlib.import_module(name)
     except (KeyboardInterrupt, TargetError):
         raise
+    except ModuleNotFoundError as error:
+        refusal = TargetError(f"--target {spec}: importing {name} failed: {_told(error)}{_looked(error, name)}")
+        raise refusal.leads(Topic.TARGET, spec) from error
     except BaseException as error:  # a module may well call sys.exit() while it is imported
         raise TargetError(f"--target {spec}: importing {name} failed: {_told(error)}") from error
 
 
+def _looked(error: ModuleNotFoundError, name: str) -> str:
+    """Where was looked, if it is the target's own module that was not found, and not one that it imports."""
+    asked = error.name is not None and (name == error.name or name.startswith(f"{error.name}."))
+    return f"; looked in this folder ({os.getcwd()}) and among what {sys.executable} has installed" if asked else ""
+
+
 def _load_file(spec: str, path: Path) -> ModuleType:
     if not path.is_file():
-        raise TargetError(f"--target {spec}: expected a Python file, found nothing at {path}")
+        raise TargetError(f"--target {spec}: expected a Python file, found nothing at {path}").leads(Topic.TARGET, spec)
     path = path.resolve()
     known = sys.modules.get(path.stem)
     if known is not None and getattr(known, "__file__", None) == str(path):

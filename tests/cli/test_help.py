@@ -1,0 +1,137 @@
+"""Help teaches: every command has examples that work, in groups that are read, on a page that fits."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from harness.cli import main
+from harness.cli_help import COMMANDS
+from harness.errors import ExitCode
+
+SCENARIO = """
+[scenario.peak]
+load = { law = "closed", in_flight = 5, workflows = 20 }
+mix = { simple = 1 }
+pools = { agents = { size = 10 } }
+timeout = "10 s"
+run_timeout = "30 s"
+baseline = { success_rate = ">= 50 %" }
+"""
+FLOW = "async def handle(workflow):\n    return None\n\nrun = handle\n"
+
+
+def commands(
+    group: click.Group = main, before: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    for name, command in group.commands.items():
+        yield (*before, name), command
+        if isinstance(command, click.Group):
+            yield from commands(command, (*before, name))
+
+
+ALL = dict(commands())
+
+
+def examples(command: click.Command) -> list[list[str]]:
+    """What stands behind `harness` in the command's own text: comments, pipes and redirections left out."""
+    found = []
+    for line in (command.help or "").splitlines():
+        text = line.strip().removeprefix("source <(")
+        if text.startswith("harness "):
+            words = shlex.split(re.split(r"\)? {3,}| \| | > |\)$", text)[0])
+            found.append(words[1:])
+    return found
+
+
+EXAMPLES = [(" ".join(words), words) for command in [main, *ALL.values()] for words in examples(command)]
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_every_command_has_examples_and_fits(path: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(main, [*path, "--help"], terminal_width=100)
+    assert done.exit_code == 0
+    assert len(examples(ALL[path])) >= 2, path
+    assert max(map(len, done.output.splitlines())) <= 100
+    narrow = CliRunner().invoke(main, [*path, "--help"], terminal_width=40)
+    assert narrow.exit_code == 0
+
+
+@pytest.mark.parametrize(("text", "words"), EXAMPLES, ids=[text for text, _ in EXAMPLES])
+def test_every_example_can_be_typed(text: str, words: list[str]) -> None:
+    command: click.Command = main
+    context = click.Context(main)
+    while isinstance(command, click.Group):
+        name, command, words = command.resolve_command(context, words)  # type: ignore[assignment]  # it is known
+    made = command.make_context(name, list(words), resilient_parsing=False)
+    assert made.params is not None, text
+
+
+CHEAP = [
+    "list",
+    "show 10_concurrent_workflows",
+    "schema scenario",
+    "run --clock virtual",
+    "run 25_concurrent_workflows --clock virtual --replications 3",
+    "run -f my.toml --target flow.py:handle --clock virtual --html page.html",
+    "show peak -f load.toml",
+    "list -f my.toml",
+    "completion bash",
+    "doctor",
+    "init --dry-run",
+    "sweep peak -f load.toml --set agents=10..20/10 -n 2 --processes 1",
+    "report reports/kept.json --html page.html",
+]
+
+
+@pytest.mark.parametrize("typed", CHEAP)
+def test_examples_that_cost_little_are_run(typed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("flow.py").write_text(FLOW, encoding="utf-8")
+    for name in ("my.toml", "load.toml"):
+        Path(name).write_text(SCENARIO, encoding="utf-8")
+    subprocess.run(["git", "init", "--quiet"], check=True)
+    Path("reports").mkdir()
+    shown = CliRunner().invoke(main, ["run", "10_concurrent_workflows", "-c", "virtual", "--json"])
+    Path("reports/kept.json").write_text(shown.stdout, encoding="utf-8")
+    done = CliRunner().invoke(main, typed.split(), catch_exceptions=False)
+    assert done.exit_code in {ExitCode.HELD, ExitCode.NOT_ENOUGH if typed == "doctor" else ExitCode.HELD}, done.output
+
+
+def test_all_options_of_run_are_in_a_group() -> None:
+    done = CliRunner().invoke(main, ["run", "--help"], terminal_width=100)
+    headings = [line for line in done.output.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    assert headings == [
+        "What is run:",
+        "On which clock:",
+        "How often, and with how many:",
+        "For hours:",
+        "Output:",
+        "Options:",
+    ]
+    assert done.output.split("\nOptions:\n")[1].strip().splitlines() == ["-h, --help  Show this message and exit."]
+    shown = {word.rstrip(",") for line in done.output.splitlines() for word in line.split() if word.startswith("--")}
+    assert {option for one in ALL[("run",)].params for option in one.opts if option.startswith("--")} <= shown
+
+
+def test_every_command_stands_in_one_group() -> None:
+    told = [name for names in COMMANDS.values() for name in names]
+    assert sorted(told) == sorted(main.commands)
+    done = CliRunner().invoke(main, ["--help"], terminal_width=100)
+    assert all(f"\n{heading}:\n" in done.output for heading in COMMANDS)
+    assert max(map(len, done.output.splitlines())) <= 100
+
+
+def test_alone_it_says_how_to_begin_and_is_still_a_mistake() -> None:
+    done = CliRunner().invoke(main, [])
+    assert done.exit_code == ExitCode.USAGE
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) <= 12
+    assert "harness run --clock virtual" in done.stderr
