@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -53,6 +54,11 @@ class _Refusing(TaughtGroup):
         ctx.obj = list(args)
         return super().parse_args(ctx, args)
 
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """As click's, where a caller has closed standard streams, too."""
+        _open_streams()
+        return super().main(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
@@ -67,6 +73,13 @@ class _Refusing(TaughtGroup):
         except OSError as error:
             click.echo(f"error: the output cannot be written: {error.strerror}", err=True)
             ctx.exit(ExitCode.USAGE)
+
+
+def _open_streams() -> None:
+    """Nothing is read from a standard stream that is closed, or written to it; nor to a report that got its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - open as long as the process is
 
 
 @click.group(cls=_Refusing, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

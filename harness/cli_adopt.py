@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli_help import TaughtCommand
-from harness.errors import ExitCode
+from harness.errors import DeclarationError, ExitCode, Mistake
 
 if TYPE_CHECKING:
     from harness.adopt.initialise import Asked
@@ -51,6 +51,11 @@ def init(dry_run: bool, force: bool, skip: bool, **wishes: object) -> None:
 
     if force and skip:
         raise click.UsageError("--force replaces files and --skip-existing keeps them: expected one of the two")
+    empty = [name for name, value in wishes.items() if value == ""]
+    if empty:
+        raise DeclarationError(
+            "init", [Mistake(f"--{name}", "nothing", "a value, or no such option") for name in empty]
+        )
     found = planned_files(Path(), wishes)
     if dry_run:
         click.echo("".join(one.diff for one in found.planned if one.state != "same"), nl=False)

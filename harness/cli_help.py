@@ -9,6 +9,7 @@ import click
 _FEW = 7
 """So many options need no groups."""
 _OTHER = "Options"
+_FORMS = ("--json", "--markdown")
 _GROUPS: Mapping[str, frozenset[str]] = {
     "What is run": frozenset({"path", "target", "settings", "same_scenarios", "check_files"}),
     "On which clock": frozenset({"clock", "patch_time", "job_grace_s", "loop", "precise"}),
@@ -71,7 +72,14 @@ harness --help names every command, harness COMMAND --help explains one with exa
 
 
 class TaughtCommand(click.Command):
-    """A command that shows its options in groups, where there are many."""
+    """A command that shows its options in groups, where there are many, and prints one form of its result."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click's, which would take the last of several forms and say nothing."""
+        given = [form for form in _FORMS if form in args]
+        if len(given) > 1 and not ctx.resilient_parsing:
+            raise click.UsageError(f"{' and '.join(given)}: expected one of them", ctx)
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Click calls this for its help page."""

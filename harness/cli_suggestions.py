@@ -72,16 +72,17 @@ def _target(_lead: Lead, _words: list[str]) -> Iterator[str]:
     yield from (f"--target {form.ljust(longest)}  {told}" for form, told in _TARGETS)
 
 
-def _schema(lead: Lead, words: list[str]) -> Iterator[str]:
-    yield from _corrected(lead, words)
+def _files(lead: Lead, words: list[str]) -> Iterator[str]:
+    yield f"{_command(words[0] if words else 'report', lead.found.rstrip('/'))}/*.json"
 
 
 _SUGGESTED = {
     Topic.SCENARIO: _scenario,
     Topic.METRIC: _corrected,
-    Topic.SCHEMA: _schema,
+    Topic.SCHEMA: _corrected,
     Topic.REPORTS: _reports,
     Topic.TARGET: _target,
+    Topic.FOLDER: _files,
 }
 
 

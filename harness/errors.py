@@ -66,6 +66,7 @@ class Topic(enum.Enum):
     SCHEMA = "a schema's name"
     REPORTS = "reports that are not there"
     TARGET = "a target's name"
+    FOLDER = "a folder in the place of its files"
 
 
 @dataclass(frozen=True, slots=True)

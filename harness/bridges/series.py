@@ -84,7 +84,7 @@ def _from_asv(text: str) -> list[_Dated]:
 
 def _from_folder(text: str, notes: list[str]) -> list[_Dated]:
     folder = Path(text)
-    if not folder.is_dir():
+    if not text or not folder.is_dir():
         raise ReportError(f"{text}: expected a folder of results, or {ASV}RESULTS_DIR").leads(Topic.REPORTS)
     if (folder / "benchmarks.json").exists():
         raise ReportError(f"{text}: is a folder of asv results: {ASV}{text}")

@@ -67,6 +67,8 @@ def read_side(text: str, side: str = "BASE") -> Side:
     Raises `ReportError` for what cannot be read, is of several tools or commits, or stands there twice, and
     `NotEnoughError` for a folder without results.
     """
+    if not text:
+        raise ReportError(f"{side}: expected a report, a folder of reports or another tool's results, found nothing")
     if text.startswith(ASV):
         return asv_side(text, side)
     where, commit = _split(text)

@@ -223,7 +223,8 @@ def _mistakes_of_several(document: dict[str, Any]) -> Iterable[Mistake]:
 def _read(path: Path) -> str:
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
-            raise ReportError(f"{path}: expected a report file, found {_kind(path)}")
+            refusal = ReportError(f"{path}: expected a report file, found {_kind(path)}")
+            raise refusal.leads(Topic.FOLDER, str(path)) if os.path.isdir(path) else refusal
         return path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         raise ReportError(
