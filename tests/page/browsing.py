@@ -74,6 +74,14 @@ class Shown:
         self.page.wait_for_selector("html[data-drawn=all]", state="attached")
 
 
+def barriers(shown: Shown) -> list[str]:
+    """What keeps people out, by the rules of axe-core: contrast, names of controls, order of headings, …"""
+    from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - not needed where there is no browser
+
+    found = Axe().run(shown.page).response["violations"]
+    return [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]]
+
+
 def show(browser: Any, path: Path, *, size: dict[str, int] = DESK, **how: Any) -> Shown:
     """Open the file in a context of its own; `how` is Playwright's (`color_scheme`, `java_script_enabled`, …)."""
     context = browser.new_context(viewport=size, **how)

@@ -27,7 +27,7 @@ from harness.report.model import Report
 from harness.report.page.making import page_of
 from harness.report.page.shell import write_page
 from tests.github.made import comparison, metric
-from tests.page.browsing import PHONE, Shown
+from tests.page.browsing import PHONE, Shown, barriers
 from tests.page.test_hostile_page import HOSTILE
 
 Open = Callable[..., Shown]
@@ -202,6 +202,13 @@ def test_none_is_wider_than_a_phone(
         shown = opened(path, size=PHONE)
         shown.drawn()
         assert shown.page.evaluate("document.documentElement.scrollWidth") == PHONE["width"], path.name
+
+
+@pytest.mark.parametrize("kind", ["comparison", "history", "capacity"])
+def test_nothing_keeps_anybody_out(kind: str, documents: dict[str, Document], tmp_path: Path, opened: Open) -> None:
+    shown = opened(_page(kind, documents[kind], tmp_path))
+    shown.drawn()
+    assert barriers(shown) == []
 
 
 @pytest.mark.parametrize("kind", ["comparison", "history", "capacity"])

@@ -6,7 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.page.browsing import PHONE, Shown
+import pytest
+
+from harness.report.model import Report
+from harness.report.page.run import run_page
+from harness.report.page.shell import write_page
+from tests.page.browsing import PHONE, Shown, barriers
+from tests.page.changed import broken, invalid
 
 Open = Callable[..., Shown]
 _PAPER = "getComputedStyle(document.body).backgroundColor"
@@ -44,6 +50,14 @@ def test_colours_follow_the_system_and_the_button(eight_page: Path, opened: Open
     shown.page.emulate_media(color_scheme="light")
     assert shown.page.evaluate(_PAPER) == "rgb(255, 255, 255)"
     assert shown.clean
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_keeps_anybody_out(scheme: str, eight: tuple[Report, ...], tmp_path: Path, opened: Open) -> None:
+    path = write_page(run_page([broken(eight[1]), invalid(eight[2]), eight[7]]), tmp_path / "three.html")
+    shown = opened(path, color_scheme=scheme)
+    shown.drawn()
+    assert barriers(shown) == []
 
 
 def test_a_chart_tells_what_is_pointed_at(eight_page: Path, opened: Open) -> None:

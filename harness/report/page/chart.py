@@ -95,7 +95,7 @@ class Gallery:
         """The frame of `chart`: title, note, and where the script draws."""
         self.charts.append(chart)
         key = f"chart-{len(self.charts)}"
-        caption = element("figcaption", element("h4", chart.title, id=f"{key}-title"), _note(chart))
+        caption = element("figcaption", element("h3", chart.title, id=f"{key}-title"), _note(chart))
         plot = element(
             "div",
             class_="plot",

@@ -121,7 +121,7 @@ def _tables(document: Document, heading: str = "h2") -> Iterator[Child]:
     for title, words in _GROUPS:
         metrics = with_verdict(document, *words)
         if metrics:
-            table = _table(metrics, scale)
+            table = _table(metrics, scale, title)
             shown = f"{title} ({len(metrics)})"
             if title == _FOLDED and len(metrics) < document["counts"]["total"]:
                 yield element("details", element("summary", shown), table, class_="group")
@@ -132,14 +132,14 @@ def _tables(document: Document, heading: str = "h2") -> Iterator[Child]:
         yield element("section", element(heading, "To be read with care"), remaining, id="doubts-of-comparison")
 
 
-def _table(metrics: Sequence[Metric], scale: Scale) -> Element:
+def _table(metrics: Sequence[Metric], scale: Scale, title: str) -> Element:
     head = [
         element("th", one, axis(scale) if k == 4 else None, scope="col", class_="num" if k in (1, 2, 3, 5, 6) else None)
         for k, one in enumerate(_HEADERS)
     ]
     rows = [part for one in metrics for part in _row(one, scale)]
     table = element("table", element("thead", element("tr", *head)), element("tbody", *rows), class_="cards compared")
-    return element("div", table, class_="sheet", tabindex="0", role="region", aria_label="Metrics")
+    return element("div", table, class_="sheet", tabindex="0", role="region", aria_label=f"Metrics: {title}")
 
 
 def _row(metric: Metric, scale: Scale) -> Iterator[Element]:

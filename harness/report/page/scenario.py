@@ -145,7 +145,7 @@ def _errors(document: Mapping[str, Any]) -> Child:
     return [element("h3", "Errors by kind"), element("div", table, class_="sheet"), more]
 
 
-_ERROR_HEADERS = (("Kind", None), ("Workflows", "num"), ("Of all offered", "num"), ("", None))
+_ERROR_HEADERS = (("Kind", None), ("Workflows", "num"), ("Of all offered", "num"), ("Beside the most frequent", None))
 
 
 def _kind(kind: str, count: int, offered: int, most: int) -> Element:
