@@ -28,6 +28,19 @@ def older(report: Report) -> Report:
     return changed(report, strip)
 
 
+def without_rows(report: Report) -> Report:
+    """As a long run that keeps totals leaves it: what succeeded, how long it took, nothing else over time."""
+
+    def strip(document: dict[str, Any]) -> None:
+        found = document["over_time"]
+        for name in ("offered", "in_flight", "outliers"):
+            del found[name]
+        found["outcomes"] = {"succeeded": found["outcomes"]["succeeded"]}
+        found["pools"] = []
+
+    return changed(report, strip)
+
+
 def broken(report: Report) -> Report:
     """With a baseline of which the first line with a limit is broken."""
 

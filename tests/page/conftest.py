@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,29 @@ from harness.assess import assess
 from harness.report.model import Report
 from harness.report.page.run import run_page
 from harness.report.page.shell import write_page
-from harness.scenario.load import load_scenarios
+from harness.scenario.load import find_scenario, load_scenarios
+from harness.scenario.model import ClosedLoad
 from tests.page.browsing import OPTIONS, Shown, browser_path, show
 
 
+@pytest.fixture(scope="session")
+def eight() -> tuple[Report, ...]:
+    """The eight scenarios on the built-in target, in virtual time."""
+    catalog = load_scenarios(None)
+    done = (assess(one, range(1), target="builtin", clock="virtual") for one in catalog.declared_here())
+    return tuple(Report(json.loads(json.dumps(report.document))) for report in done)
+
+
+@pytest.fixture(scope="session")
+def large() -> Report:
+    """Twenty thousand workflows of the first of them."""
+    first = find_scenario(load_scenarios(None), "10_concurrent_workflows")
+    many = replace(first, load=ClosedLoad(10, workflows=20_000), run_timeout_s=24 * 3600.0)
+    return Report(json.loads(json.dumps(assess(many, range(1), target="builtin", clock="virtual").document)))
+
+
 @pytest.fixture(scope="package")
-def browser(eight: tuple[Report, ...]) -> Iterator[Any]:  # noqa: ARG001 - measured before: see below
+def browser(eight: tuple[Report, ...], large: Report) -> Iterator[Any]:  # noqa: ARG001 - measured before: see below
     """Chromium, driven by Playwright; skipped or failed where there is none.
 
     Playwright keeps an event loop running in this thread for as long as it lives: no test of another folder may find
@@ -31,14 +49,6 @@ def browser(eight: tuple[Report, ...]) -> Iterator[Any]:  # noqa: ARG001 - measu
         started = driver.chromium.launch(executable_path=path, args=list(OPTIONS))
         yield started
         started.close()
-
-
-@pytest.fixture(scope="session")
-def eight() -> tuple[Report, ...]:
-    """The eight scenarios on the built-in target, in virtual time."""
-    catalog = load_scenarios(None)
-    done = (assess(one, range(1), target="builtin", clock="virtual") for one in catalog.declared_here())
-    return tuple(Report(json.loads(json.dumps(report.document))) for report in done)
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from harness.report.page.run import run_page
 from harness.report.page.shell import write_page
 from harness.report.rows import VERDICTS, verdict_of
 from tests.page.browsing import PHONE, Shown
-from tests.page.changed import broken, invalid, older
+from tests.page.changed import broken, changed, invalid, older, without_rows
 
 Open = Callable[..., Shown]
 LARGEST_B = 1_500_000
@@ -125,6 +125,69 @@ def test_reports_of_earlier_versions_have_a_page_too(eight: tuple[Report, ...], 
     assert shown.clean
     assert shown.page.get_by_text("This report holds no figures over time").count() == 8
     assert shown.page.get_by_role("heading", name="Latency distribution").count() == 8
+
+
+def test_what_a_target_without_windows_shows_is_drawn(eight: tuple[Report, ...], tmp_path: Path, opened: Open) -> None:
+    gauge = {"samples": 3, "t_s": [0.0, 1.0, 2.0], "values": [1.0, 4.0, 2.0]}
+
+    def show(document: dict[str, Any]) -> None:
+        document["series"]["gauges"] = {"a.b['c']": gauge, "queue_depth": gauge, "none": None}
+
+    shown = opened(write_page(run_page([changed(older(eight[0]), show)]), tmp_path / "gauges.html"))
+    shown.drawn()
+    assert shown.clean
+    chart = _chart(shown.page.evaluate(_CHARTS), "scenario-1", "What the target shows")
+    assert [table["lines"][0]["name"] for table in chart["tables"]] == ["a.b['c']", "queue_depth"]
+    assert chart["drawn"] == [[0, 1, 2], [1, 4, 2], [1, 4, 2]]
+
+
+def test_a_long_run_that_kept_no_rows_has_a_page(eight: tuple[Report, ...], tmp_path: Path, opened: Open) -> None:
+    shown = opened(write_page(run_page([without_rows(eight[6])]), tmp_path / "soak.html"))
+    shown.drawn()
+    assert shown.clean
+    titles = shown.page.locator(".chart h3").all_inner_texts()
+    assert titles == ["Latency distribution", "Latency over time", "Throughput"]
+    found = eight[6].document["over_time"]
+    rates = _chart(shown.page.evaluate(_CHARTS), "scenario-1", "Throughput")["tables"][0]["lines"]
+    assert [line["name"] for line in rates] == ["succeeded"]
+    assert rates[0]["values"] == [k * (1 / found["window_s"]) for k in found["outcomes"]["succeeded"]]
+
+
+def test_memory_that_workflows_hold_is_in_bytes(eight: tuple[Report, ...], tmp_path: Path, opened: Open) -> None:
+    def hold(document: dict[str, Any]) -> None:
+        level = [2**20] * document["over_time"]["windows"]
+        held = {
+            "name": "memory",
+            "kind": "memory",
+            "busy": {"mean": level, "max": level},
+            "waiting": None,
+            "size": None,
+        }
+        document["over_time"]["pools"].append(held)
+
+    shown = opened(write_page(run_page([changed(eight[0], hold)]), tmp_path / "memory.html"))
+    shown.drawn()
+    assert shown.clean
+    frame = shown.page.locator("figure", has_text="Memory that workflows hold")
+    frame.locator("summary").click()
+    assert frame.locator("td").nth(1).inner_text() == "1 MiB"
+
+
+def test_many_workflows_are_drawn_with_their_extremes_in_the_same_room(
+    eight: tuple[Report, ...], large: Report, tmp_path: Path, opened: Open
+) -> None:
+    few, many = (write_page(run_page([one]), tmp_path / f"{one.document['offered']}.html") for one in (eight[0], large))
+    assert large.document["offered"] == 20_000
+    assert many.stat().st_size < 1.5 * few.stat().st_size
+    shown = opened(many)
+    shown.drawn()
+    assert shown.clean
+    charts = shown.page.evaluate(_CHARTS)
+    distribution = _chart(charts, "scenario-1", "Latency distribution")["tables"][0]
+    assert distribution["x"][-2] == pytest.approx(large.document["latency"]["max"], rel=1e-5)
+    slowest = _chart(charts, "scenario-1", "Latency over time")["tables"][1]["lines"][0]["values"]
+    assert max(slowest) == pytest.approx(large.document["latency"]["max"], rel=1e-5)
+    assert "20 000 workflows offered" in shown.text("#scenario-1")
 
 
 def test_forty_scenarios_fit_and_are_drawn(eight: tuple[Report, ...], tmp_path: Path, opened: Open) -> None:

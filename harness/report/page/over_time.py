@@ -19,6 +19,7 @@ _OUTCOMES: dict[str, Colour] = {
     "rejected": "purple",
     "cancelled": "grey",
 }
+_MEMORY = "memory"
 _IN_TURN: tuple[Colour, ...] = ("blue", "orange", "green", "purple", "sky", "red", "grey")
 _RESOURCES: tuple[tuple[str, Unit, tuple[tuple[str, str], ...]], ...] = (
     ("CPU", "share", (("cpu_share", "of the cores that it may use"),)),
@@ -43,15 +44,23 @@ def charts_over_time(document: Document, group: str) -> Iterator[Chart]:
 
 
 def _of_workflows(found: Document, group: str) -> Iterator[Chart]:
+    """A long run that kept no rows knows only what succeeded, and how long it took."""
     yield _latency(found, group)
+    yield _steps("Throughput", "/s", found, tuple(_rates(found)), group)
+    if len(found["outcomes"]) > 1:
+        yield _outcomes(found, group)
+    flight = found.get("in_flight")
+    if flight:
+        most, mean = Line("most", flight["max"], "sky", "step"), Line("mean", flight["mean"], "blue", "step")
+        yield _steps("Workflows in flight", "count", found, (most, mean), group)
+
+
+def _rates(found: Document) -> Iterator[Line]:
     per_s = 1 / found["window_s"]
+    if "offered" in found:
+        yield Line("offered", [k * per_s for k in found["offered"]], "orange", "step")
     ended = [sum(counts) for counts in zip(*found["outcomes"].values(), strict=True)]
-    offered = Line("offered", [k * per_s for k in found["offered"]], "orange", "step")
-    yield _steps("Throughput", "/s", found, (offered, Line("ended", [k * per_s for k in ended], "blue", "step")), group)
-    yield _outcomes(found, group)
-    flight = found["in_flight"]
-    most, mean = Line("most", flight["max"], "sky", "step"), Line("mean", flight["mean"], "blue", "step")
-    yield _steps("Workflows in flight", "count", found, (most, mean), group)
+    yield Line("ended" if len(found["outcomes"]) > 1 else "succeeded", [k * per_s for k in ended], "blue", "step")
 
 
 def _steps(title: str, unit: Unit, found: Document, lines: tuple[Line, ...], group: str) -> Chart:
@@ -103,7 +112,7 @@ def _outcomes(found: Document, group: str) -> Chart:
     lines = tuple(
         Line(name.replace("_", " "), found["outcomes"][name], colour, "bars")
         for name, colour in _OUTCOMES.items()
-        if any(found["outcomes"][name])
+        if any(found["outcomes"].get(name, ()))
     )
     return Chart(
         "How workflows ended",
@@ -140,12 +149,21 @@ def _warm_up(found: Document) -> tuple[Mark, ...]:
 
 def _of_pools(found: Document, group: str) -> Iterator[Chart]:
     pools = found.get("pools") or []
-    waiting, busy = _each(pools, "waiting"), _each(pools, "busy")
+    waiting = _each(pools, "waiting")
     if waiting:
         yield _steps("Waiting in queues", "count", found, waiting, group)
-    if busy:
-        chart = _steps("Pool in use", "count", found, (*busy, *_sizes(pools)), group)
-        yield replace(chart, note=f"{chart.note} Dashed: how many there are.")
+    held = [pool for pool in pools if pool["kind"] == _MEMORY]
+    unit: Unit
+    for title, some, unit in (
+        ("Pool in use", [pool for pool in pools if pool["kind"] != _MEMORY], "count"),
+        ("Memory that workflows hold", held, "B"),
+    ):
+        busy = _each(some, "busy")
+        if busy:
+            chart = _steps(title, unit, found, (*busy, *_sizes(some)), group)
+            yield replace(
+                chart, note=f"{chart.note} Dashed: {'all there is' if held is some else 'how many there are'}."
+            )
 
 
 def _sizes(pools: Sequence[Document]) -> Iterator[Line]:
