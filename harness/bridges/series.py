@@ -88,8 +88,8 @@ def _from_folder(text: str, notes: list[str]) -> list[_Dated]:
         raise ReportError(f"{text}: expected a folder of results, or {ASV}RESULTS_DIR").leads(Topic.REPORTS)
     if (folder / "benchmarks.json").exists():
         raise ReportError(f"{text}: is a folder of asv results: {ASV}{text}")
-    hidden = [path for path in sorted(folder.rglob("*.json")) if not path.name.startswith((".", "comparison-"))]
-    runs = read_runs(hidden)
+    shown = [path for path in sorted(folder.rglob("*.json")) if not path.name.startswith(".")]
+    runs = read_runs(shown, in_folder=True)
     kept = [run for run in runs if run.commit and not run.dirty]
     if len(kept) < len(runs):
         notes.append(f"{len(runs) - len(kept)} of {len(runs)} runs are of no known commit or of uncommitted changes")

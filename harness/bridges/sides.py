@@ -24,6 +24,8 @@ from harness.report.document import read_json, report_mistakes
 from harness.report.model import Report
 
 STORAGE = Path(".benchmarks")
+CONCLUSIONS = frozenset({"advice", "calibration", "capacity", "comparison", "doctor", "history", "sweep"})
+"""The `kind` of documents that say what was concluded from runs."""
 _COMMIT = re.compile(r"[0-9a-f]{4,64}")
 
 
@@ -72,7 +74,9 @@ def read_side(text: str, side: str = "BASE") -> Side:
     if text.startswith(ASV):
         return asv_side(text, side)
     where, commit = _split(text)
-    runs = read_runs(_files(where, text, side))
+    runs = read_runs(_files(where, text, side), in_folder=Path(where).is_dir())
+    if not runs:
+        raise NotEnoughError(f"{side} {text}: no results in this folder, only what was concluded from some")
     runs = _on_commit(runs, commit, text, side)
     _refuse_mixture(runs, text, side)
     runs.sort(key=lambda run: run.when)
@@ -88,9 +92,20 @@ def read_side(text: str, side: str = "BASE") -> Side:
     )
 
 
-def read_runs(files: Iterable[Path]) -> list[Found]:
-    """Every run in `files`, whichever tool wrote them. Raises `ReportError` that names a file of no known form."""
-    return [run for path in files for run in _read_file(path)]
+def read_runs(files: Iterable[Path], *, in_folder: bool = False) -> list[Found]:
+    """Every run in `files`, whichever tool wrote them. Raises `ReportError` that names a file of no known form.
+
+    `in_folder`: what else the harness writes beside reports (comparisons, capacities) is passed over; one that was
+    named is refused.
+    """
+    documents = ((path, read_json(path)) for path in files)
+    return [run for path, one in documents if not (in_folder and _concluded(one)) for run in _read(path, one)]
+
+
+def _concluded(document: Any) -> str | None:
+    """What a document of ours is that holds no run, such as `comparison`."""
+    kind = document.get("kind") if isinstance(document, dict) and "schema_version" in document else None
+    return kind if kind in CONCLUSIONS else None
 
 
 # --------------------------------------------------------------------------- which files
@@ -133,8 +148,9 @@ def _stored(name: str) -> list[Path]:
 # --------------------------------------------------------------------------- what is in a file
 
 
-def _read_file(path: Path) -> list[Found]:
-    document = read_json(path)
+def _read(path: Path, document: Any) -> list[Found]:
+    if kind := _concluded(document):
+        raise ReportError(f"{path}: expected a report or a pytest-benchmark file, found a document of kind {kind!r}")
     if isinstance(document, dict) and "machine_info" in document and "benchmarks" in document:
         return [_pytest_run(path, document)]
     if isinstance(document, dict) and isinstance(document.get("reports"), list):

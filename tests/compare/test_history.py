@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from harness.bridges.sides import CONCLUSIONS
 from tests.compare.made import Document, command, real_report, scaled, variant, write
 from tests.compare.toy import commit, git
 
@@ -53,6 +54,22 @@ def test_a_step_is_found_in_gits_order_not_in_that_of_the_runs(past: list[str]) 
     assert step["effect"] == pytest.approx(0.2)
     assert found["few.throughput"]["steps"][0]["effect"] == pytest.approx(1 / 1.2 - 1)
     assert found["few.error_rate"]["steps"] == []
+
+
+@pytest.mark.usefixtures("past")
+def test_what_was_concluded_lies_beside_reports_and_is_no_run() -> None:
+    """`continuous` and `capacity` write into the folder of reports, which is then still one."""
+    before = command("history", "reports", "--json")
+    for kind in sorted(CONCLUSIONS):
+        write(Path("reports") / f"few-{kind}.json", {"schema_version": 1, "kind": kind, "scenario": "few"})
+    assert by_name(command("history", "reports", "--json").output) == by_name(before.output)
+    # compare reads a folder by the same rule, and a file that is named is never passed over
+    done = command("compare", "reports/few-capacity.json", "reports")
+    assert (done.exit_code, "found a document of kind 'capacity'" in done.output) == (2, True), done.output
+    only = Path("only")
+    write(only / "capacity.json", {"schema_version": 1, "kind": "capacity"})
+    done = command("compare", "only", "reports")
+    assert (done.exit_code, "only what was concluded from some" in done.output) == (3, True), done.output
 
 
 def test_it_reads_as_lines_and_as_markdown(past: list[str]) -> None:

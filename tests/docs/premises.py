@@ -1,4 +1,4 @@
-"""What the documents' commands take for granted: a project with a target, scenarios, and reports of runs before."""
+"""What the documents' commands take for granted: a project with a target, scenarios, reports, a comparison."""
 
 from __future__ import annotations
 
@@ -58,6 +58,7 @@ def lay_out(folder: Path) -> None:
             _command("run", "10_concurrent_workflows", "-c", "virtual", "--report-dir", side)
             (made,) = Path(side).glob("*.json")
             shutil.copy(made, name)
+        Path("comparison.json").write_text(_command("compare", "base", "head", "--json"), encoding="utf-8")
         Path("my.toml").write_text(_command("show", "10_concurrent_workflows"), encoding="utf-8")
         Path("at.toml").write_text("".join(_AT.format(n=n) for n in (10, 25, 50, 60)), encoding="utf-8")
         Path("reports").mkdir()

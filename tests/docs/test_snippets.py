@@ -19,12 +19,13 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
 from check_jsonschema.builtin_schemas import get_builtin_schema
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 from jsonschema import Draft7Validator
 
 from harness.bridges.settings import read_settings
@@ -55,7 +56,9 @@ class Reader:
             path = self.folder / block.says["file"]
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.text, encoding="utf-8")
-        getattr(self, f"_{block.language or 'nameless'}")(block)
+        read = getattr(self, f"_{block.language}", None)
+        assert read, f"{block.place}: nothing here checks a block of {block.language or 'no language'}"
+        read(block)
 
     # ----------------------------------------------------------------- what runs
 
@@ -146,7 +149,16 @@ def _settings(path: Path) -> object:
 # --------------------------------------------------------------------------- commands
 
 
-def run(command: str) -> Result:
+@dataclass(frozen=True)
+class Done:
+    """How a command ended, and what it printed: on standard output, and in all."""
+
+    exit_code: int
+    stdout: str
+    output: str
+
+
+def run(command: str) -> Done:
     """Run one command as a shell would: patterns filled in, output sent where it says."""
     line, _, into = command.partition(" > ")
     words = [one for word in shlex.split(line) for one in (sorted(glob.glob(word)) if "*" in word else [word])]
@@ -157,23 +169,22 @@ def run(command: str) -> Result:
     return done
 
 
-def harness(words: list[str]) -> Result:
-    return CliRunner().invoke(main, words, catch_exceptions=False)
+def harness(words: list[str]) -> Done:
+    done = CliRunner().invoke(main, words, catch_exceptions=False)
+    return Done(done.exit_code, done.stdout, done.output)
 
 
-def make(words: list[str]) -> Result:
+def make(words: list[str]) -> Done:
     """That there is such a target; what it does is what this very run is a part of."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert all(re.search(rf"^{word}:", makefile, flags=re.MULTILINE) for word in words), words
-    return CliRunner().invoke(main, ["list"])
+    return Done(0, "", "")
 
 
-def a_process(*before: str) -> Callable[[list[str]], Result]:
-    def run_it(words: list[str]) -> Result:
-        done = subprocess.run([*before, *words], capture_output=True, check=False)
-        return Result(
-            CliRunner(), done.stdout, done.stderr, done.stdout + done.stderr, None, done.returncode, None, None
-        )
+def a_process(*before: str) -> Callable[[list[str]], Done]:
+    def run_it(words: list[str]) -> Done:
+        done = subprocess.run([*before, *words], capture_output=True, text=True, check=False)
+        return Done(done.returncode, done.stdout, done.stdout + done.stderr)
 
     return run_it
 
