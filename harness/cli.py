@@ -19,7 +19,7 @@ from harness.cli_calibrate import calibrate
 from harness.cli_capacity import capacity
 from harness.cli_compare import compare, continuous, history
 from harness.cli_completion import completion, scenarios, targets
-from harness.cli_exports import exports, of_reports, of_runs, schema
+from harness.cli_exports import exports, of_runs, of_what_was_written, schema
 from harness.cli_github import github
 from harness.cli_help import TaughtGroup
 from harness.cli_long import checkpoints, ways_of_driving
@@ -279,7 +279,7 @@ def run(
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
 @click.option("--json", "form", flag_value="json", help="Print the reports as one JSON document.")
 @click.option("--markdown", "form", flag_value="markdown", help="Print a summary in GitHub-flavoured Markdown.")
-@of_reports
+@of_what_was_written
 def report(files: Sequence[Path], form: str | None, **further: Path | None) -> None:
     """Show what was written before; exits as what made it did.
 
@@ -290,6 +290,7 @@ def report(files: Sequence[Path], form: str | None, **further: Path | None) -> N
     harness report reports/*.json --html run.html
     harness report reports/*.json comparison.json --html run.html     is it worse than before?
     harness report capacity.json --html capacity.html
+    harness report reports/*.json --csv figures.csv                   a row for each report
 
     \b
     Exit codes: as of the command that wrote the files; 2 for a file that is neither.
@@ -297,7 +298,7 @@ def report(files: Sequence[Path], form: str | None, **further: Path | None) -> N
     from harness.assess import exit_code  # noqa: PLC0415 - every command imports only what it needs
     from harness.report.given import exit_code_of, read_given, show_other  # noqa: PLC0415
 
-    to_write = exports(further)
+    to_write = exports(further, figures=True)
     given = read_given(files)
     if not given.reports:
         to_write.write_other(given)

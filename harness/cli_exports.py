@@ -33,11 +33,17 @@ JUNIT_OF_VERDICTS = _file("--junit", "Write JUnit XML there, a test case for eac
 OPENMETRICS = _file("--openmetrics", "Write the figures there as OpenMetrics (.prom, .om, .txt), for a monitoring.")
 CSV = _file("--csv", "Write every workflow there, a row each; what is there is replaced.")
 PARQUET = _file("--parquet", "The same as Parquet; needs the extra of that name.")
+FIGURES_CSV = _file("--csv", "Write the figures there, a row for each report; what is there is replaced.")
 
 
 def of_reports(command: Command) -> Command:
     """The options of a command that has reports."""
     return HTML(JUNIT(OPENMETRICS(command)))
+
+
+def of_what_was_written(command: Command) -> Command:
+    """The options of a command that reads reports: their figures as a table stand in for rows, which no report has."""
+    return of_reports(FIGURES_CSV(PARQUET(command)))
 
 
 def of_runs(command: Command) -> Command:
@@ -47,10 +53,14 @@ def of_runs(command: Command) -> Command:
 
 @dataclass(frozen=True, slots=True)
 class Exports:
-    """The files that were asked for, and the rows that are kept for them. What cannot be written is refused first."""
+    """The files that were asked for, and the rows that are kept for them. What cannot be written is refused first.
+
+    With `figures`, a table holds the figures of reports instead of rows.
+    """
 
     files: dict[str, Path]
     rows: list[Rows] = field(default_factory=list)
+    figures: bool = False
 
     @property
     def take_run(self) -> Callable[[Run | Totals], None] | None:
@@ -67,7 +77,12 @@ class Exports:
     def write(self, reports: Sequence[Report], compared: Document | None = None) -> None:
         """Write every file that was asked for, and say where; a page shows what the reports were `compared` with."""
         for name, path in self.files.items():
-            click.echo(f"{name}: {_write(name, path, reports, self.rows, compared)}", err=True)
+            if self.figures and name in ("csv", "parquet"):
+                from harness.report.figures_table import write_figures  # noqa: PLC0415 - only what is asked for
+
+                click.echo(f"{name}: {write_figures(reports, path)}", err=True)
+            else:
+                click.echo(f"{name}: {_write(name, path, reports, self.rows, compared)}", err=True)
 
     def write_other(self, given: Given) -> None:
         """The same of what is no report, of which there is a page and nothing else; raises `DeclarationError`."""
@@ -77,7 +92,7 @@ class Exports:
         write_html(self.files.get("html"), given)
 
 
-def exports(files: dict[str, Path | None], *, soak: bool = False) -> Exports:
+def exports(files: dict[str, Path | None], *, soak: bool = False, figures: bool = False) -> Exports:
     """What the options amount to; raises, before anything is run, where one of the files cannot be written."""
     asked = {name: path for name, path in files.items() if path is not None}
     for name, path in asked.items():
@@ -97,7 +112,7 @@ def exports(files: dict[str, Path | None], *, soak: bool = False) -> Exports:
             from harness.report.rows_file import refuse_rows  # noqa: PLC0415
 
             refuse_rows(path, f"--{name}", soak=soak)
-    return Exports(asked)
+    return Exports(asked, figures=figures)
 
 
 def refuse_html(path: Path | None) -> None:
@@ -145,11 +160,12 @@ def _write(
 
 
 @click.command(cls=TaughtCommand)
-@click.argument("name", metavar="NAME", shell_complete=schemas)
-def schema(name: str) -> None:
-    """Print the JSON schema NAME: scenario for files of scenarios, report for reports, and so on.
+@click.argument("name", metavar="[NAME]", required=False, shell_complete=schemas)
+def schema(name: str | None) -> None:
+    """Print the JSON schema NAME: scenario for files of scenarios, report for reports; without NAME, list them all.
 
     \b
+    harness schema
     harness schema scenario > scenario.schema.json
     harness schema report > report.schema.json
 
@@ -159,6 +175,11 @@ def schema(name: str) -> None:
 
     An unknown name is answered with all there are.
     """
-    from harness.schema import schema_text  # noqa: PLC0415 - every command imports only what it needs
+    from harness.schema import load_schema, schema_names, schema_text  # noqa: PLC0415 - only what it needs
 
-    click.echo(schema_text(name), nl=False)
+    if name is not None:
+        click.echo(schema_text(name), nl=False)
+        return
+    for known in schema_names():
+        first, _, _ = str(load_schema(known)["description"]).partition(". ")
+        click.echo(f"{known:<12} {first.removesuffix('.')}")

@@ -88,11 +88,12 @@ def _write_csv(runs: Sequence[Rows], file: BinaryIO) -> None:
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(COLUMNS)
     for columns in _pieces(runs):
-        writer.writerows(zip(*(map(_cell, columns[name]) for name in COLUMNS), strict=True))
+        writer.writerows(zip(*(map(cell, columns[name]) for name in COLUMNS), strict=True))
     text.detach()  # the file is its owner's to close
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
+    """A value as CSV has it: nothing for what is not there, and no text that a spreadsheet would run."""
     if isinstance(value, str):
         return f"'{value}" if value.startswith(_FORMULA) else value
     return "" if value is None or value != value else value  # noqa: PLR0124 - only NaN differs from itself

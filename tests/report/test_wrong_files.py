@@ -10,7 +10,7 @@ import pytest
 from harness.errors import ExitCode
 from tests.compare.made import command
 
-ENDINGS = {"--junit": ".xml", "--openmetrics": ".prom", "--csv": ".csv", "--parquet": ".parquet"}
+ENDINGS = {"--html": ".html", "--junit": ".xml", "--openmetrics": ".prom", "--csv": ".csv", "--parquet": ".parquet"}
 WRONG = {
     "another ending": ("w.json", "expected a file that ends in one of {ending}"),
     "no ending": ("w", "found a name without an ending (w)"),
