@@ -74,6 +74,17 @@ def test_a_limit_that_refuses_is_named_though_no_curve_can_be_fitted() -> None:
     assert found.sentences[0].startswith("rate limit models gives way before a knee could be fitted (rate limit models")
 
 
+@pytest.mark.parametrize(("cause", "knee", "kind"), [("connections", 6, "connections"), ("cpu", 20, "refusal")])
+def test_where_work_is_turned_away_before_the_knee_none_is_claimed(cause: str, knee: int, kind: str) -> None:
+    """What bends before it is chance: six connections, 20 agents' worth of cores, and a short queue before both."""
+    load, pools = RateLoad(20.0, "poisson", duration_s=60.0), (Pool("agents", 12, 8),)
+    scenario = dataclasses.replace(limited(cause, knee), load=load, pools=pools, run_timeout_s=600.0)
+    found = search(scenario, 0, 3)
+    assert found.refused_from is not None
+    assert found.knee is None
+    assert found.cause.kind == kind, found.sentences
+
+
 def test_a_pool_that_is_not_shown_is_found_and_not_named() -> None:
     found = search(pool_of(1), 0, 2, {"target": Hidden(37)})  # one agent is declared: that has no part in it
     assert found.knee is not None

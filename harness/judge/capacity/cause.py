@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from harness.judge.bottleneck.records import Limitation
 from harness.judge.capacity.busy import CONNECTIONS, EVENT_LOOP, MACHINE, Busy
 from harness.judge.capacity.fits import ModelName
-from harness.judge.capacity.knee import SATURATED
+from harness.judge.capacity.knee import BEYOND, SATURATED
 from harness.judge.capacity.record import Cause, CauseKind, Knee, Trial
 from harness.units import format_share
 
@@ -42,9 +42,9 @@ def cause_of(
     """
     usable = [one for one in ordered if one.usable]
     if knee is None:
-        spoilt = next((one for one in ordered if not one.usable), None)
-        return _without_knee(refused_from, model, None if spoilt is None else _found(spoilt.limited))
-    beyond = [one for one in usable if (one.in_flight.value or 0.0) >= 1.05 * knee.in_flight] or usable[-1:]
+        spoilt = [one for one in ordered if not one.usable][:1]
+        return _without_knee(refused_from, model, [_found(one.limited) for one in (*usable[-1:], *spoilt)])
+    beyond = [one for one in usable if (one.in_flight.value or 0.0) >= BEYOND * knee.in_flight] or usable[-1:]
     last = beyond[-1]
     shown = sorted(last.busy, key=lambda one: -one.share)
     found = _found(last.limited)
@@ -73,15 +73,20 @@ def _unnamed(shown: Sequence[Busy]) -> Cause:
 
 
 def _without_knee(
-    refused_from: tuple[float, float] | None, model: ModelName | None, found: tuple[CauseKind, str, str] | None
+    refused_from: tuple[float, float] | None,
+    model: ModelName | None,
+    found: Sequence[tuple[CauseKind, str, str] | None],
 ) -> Cause:
-    """`found` is what limited the lowest load that no curve can be fitted to."""
+    """`found` is what limited the highest load that a curve can be fitted to, and the lowest one that none can."""
+    named = next((one for one in found if one is not None), None)
+    if model in ("usl", "hard_limit") and found and found[0] is not None:
+        return Cause(*found[0])
     if model == "usl":
         return Cause("contention", "", "each more in flight slows the others down, but none costs more than it adds")
     if refused_from is not None:
         return Cause("refusal", "", "work is turned away before anything slows down")
     if model is None:
-        return Cause(*found) if found is not None else _too_few()
+        return Cause(*named) if named is not None else _too_few()
     return Cause("none", "", "throughput grew as far as it was tried")
 
 

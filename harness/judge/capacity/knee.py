@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,6 +22,9 @@ _ALIKE = 0.04
 """A level that differs by less from one that was tried would say nothing new."""
 KNOWN_TO = 0.01
 """No knee is claimed to be known better than to 1 %: how a run begins and ends moves a throughput by as much."""
+_OF_A_SIZE = ("agent_pool", "named_pool", "connection_pool", "rate_limit", "memory")
+BEYOND = 1.05
+"""A level with so many times the number in flight of the knee lies beyond it."""
 SATURATED = 0.95
 """A resource that is busy for such a share of the time is all in use."""
 
@@ -82,24 +86,42 @@ def all_fits(usable: Sequence[Trial]) -> tuple[Fit, ...]:
 
 
 def chosen_fit(usable: Sequence[Trial]) -> Fit | None:
-    """The fit that the levels speak for; a bent curve gives way where what is all in use says otherwise.
+    """The fit that the levels speak for; a bent curve gives way where what is seen says otherwise.
 
-    Where the work is uneven the corner of a hard limit is round, and the rounder curve fits better. But what the
-    gauges show decides: a resource that is all in use, with a throughput that does not fall again, is a hard limit.
+    Where the work is uneven or comes by chance the corner of a hard limit is round, and the rounder curve fits better.
+    But something that is all in use, with a throughput that does not fall again, is a hard limit. And where they wait
+    for something that is not yet all in use, the round corner is no contention, and its top is not where that ends.
     """
     found = all_fits(usable)
     if not found:
         return None
     best = chosen(found)
     _, hard, _ = found
-    if best.model == "usl" and hard.low is not None and _something_all_in_use(usable[-1]) and not _falls(usable):
-        return hard
-    return best
+    if best.model == "usl" and not _falls(usable):
+        if hard.low is not None and _something_all_in_use(usable[-1]):
+            return hard
+        return _without_knee(best) if _wait_for_something(usable[-1]) else best
+    return best if best.model != "hard_limit" or _passed(usable, best) else _without_knee(best)
+
+
+def _without_knee(fit: Fit) -> Fit:
+    return replace(fit, knee=None, low=None, high=None)
+
+
+def _passed(usable: Sequence[Trial], fit: Fit) -> bool:
+    """Whether some level lies beyond the corner: before that, what bends may be anything."""
+    return max(one.in_flight.value or 0.0 for one in usable) >= BEYOND * (fit.knee or 0.0)
 
 
 def _something_all_in_use(trial: Trial) -> bool:
-    """Pools, connections, tokens, modelled cores: what there is so much of and no more, whoever else waits."""
+    """Pools, connections, tokens, memory, modelled cores: what there is so much of and no more, whoever else waits."""
     return any((one.kind != "cpu" or one.name == CORES) and one.share >= SATURATED for one in trial.busy)
+
+
+def _wait_for_something(trial: Trial) -> bool:
+    """By the finding of the trial's own runs."""
+    found = trial.limited
+    return found is not None and (found.cause in _OF_A_SIZE or (found.cause, found.name) == ("cpu", CORES))
 
 
 def _falls(usable: Sequence[Trial]) -> bool:
