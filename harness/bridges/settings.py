@@ -23,6 +23,9 @@ _SHARED = ("file", "target", "clock", "seed", "patch_time", "report_dir")
 _OF_COMMAND = {
     "run": _SHARED,
     "continuous": _SHARED,
+    "capacity": _SHARED,
+    "sweep": ("file",),
+    "advise": ("file",),
     "list": ("file",),
     "show": ("file",),
 }

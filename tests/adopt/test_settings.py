@@ -64,6 +64,22 @@ def test_they_may_stand_in_pyproject(project: Path) -> None:
     assert report_of()["target"] == "flow.py:handle"
 
 
+def test_capacity_takes_what_is_shared(project: Path) -> None:
+    done = harness("capacity", "few", "--replications", "1", "--from", "2", "--to", "4", "--json", "--quiet")
+    found = json.loads(done.stdout)
+    assert (found["scenario"], found["target"], found["clock"]) == ("few", "flow.py:handle", "virtual")
+    assert found["seeds"][0] == 3
+    assert (project / "reports").is_dir()
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("words", [("sweep", "few", "--set", "in_flight=1,2"), ("advise", "few", "-n", "2")])
+def test_sweep_and_advise_know_the_file(words: tuple[str, ...]) -> None:
+    done = harness(*words, "--quiet")
+    assert done.exit_code in {0, 3}, done.output
+    assert "few" in done.output
+
+
 @pytest.mark.usefixtures("project")
 def test_list_and_show_know_the_file_too() -> None:
     assert "few" in harness("list").output
