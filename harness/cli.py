@@ -283,7 +283,7 @@ def run(
 def report(files: Sequence[Path], form: str | None, **further: Path | None) -> None:
     """Show what was written before; exits as what made it did.
 
-    FILEs hold reports, with at most one comparison beside them, or one comparison, capacity or history.
+    FILEs hold reports, with at most one comparison beside them, or one document of another kind.
 
     \b
     harness report reports/*.json

@@ -11,6 +11,7 @@ import click
 
 import harness
 from harness.cli_completion import scenarios
+from harness.cli_exports import HTML, refuse_html, write_html_of
 from harness.cli_settings import SettledCommand
 from harness.errors import ExitCode
 
@@ -41,6 +42,7 @@ _STOPPED = {"interrupted": ExitCode.INTERRUPTED, "terminated": ExitCode.TERMINAT
     metavar="FILE",
     help="Write the scenario with the first advice put in there, as .toml; only a file of its own is replaced.",
 )
+@HTML
 @click.option("--json", "form", flag_value="json", help="Print one JSON document (schemas/advice.schema.json).")
 @click.option("--markdown", "form", flag_value="markdown", help="Print GitHub-flavoured Markdown.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
@@ -51,6 +53,7 @@ def advise(
     seed: int,
     replications: int,
     file: Path | None,
+    html: Path | None,
     form: str | None,
     quiet: bool,
 ) -> None:
@@ -75,10 +78,11 @@ def advise(
         from harness.report.advising.changes import refuse_place  # noqa: PLC0415
 
         refuse_place(file)
+    refuse_html(html)
     chosen = find_scenario(load_scenarios(path), scenario)
     check_options(clock, seed + 2 * replications - 1)
     advice = _advice(chosen, clock, seed, replications, quiet)
-    _deliver(advice, clock, form, file)
+    _deliver(advice, clock, form, file, html)
     sys.exit(_STOPPED.get(advice.stopped or "", ExitCode.NOT_ENOUGH if advice.best is None else ExitCode.HELD))
 
 
@@ -113,7 +117,7 @@ def _advice(scenario: Scenario, clock: Any, seed: int, replications: int, quiet:
 
 
 # long: a form of the output for each reader
-def _deliver(advice: Advice, clock: str, form: str | None, file: Path | None) -> None:
+def _deliver(advice: Advice, clock: str, form: str | None, file: Path | None, html: Path | None) -> None:
     from harness.report.advising.changes import whole_toml  # noqa: PLC0415 - every command imports only what it needs
     from harness.report.advising.document import advice_document  # noqa: PLC0415
     from harness.report.advising.shown import advice_markdown, plain_advice  # noqa: PLC0415
@@ -130,6 +134,7 @@ def _deliver(advice: Advice, clock: str, form: str | None, file: Path | None) ->
         harness_version=harness.__version__,
         timestamp=datetime.now(UTC),
     )
+    write_html_of(html, "advice", document)
     if form == "json":
         click.echo(json_text(document), nl=False)
     else:

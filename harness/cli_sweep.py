@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 import harness
 from harness.cli_completion import metrics, scenarios, targets
+from harness.cli_exports import HTML, refuse_html, write_html_of
 from harness.cli_settings import SettledCommand
 from harness.errors import DeclarationError, ExitCode, Mistake, Topic
 
@@ -69,6 +70,7 @@ _METRIC = "latency_p95_s"
     shell_complete=metrics,
     help="The figure that is drawn.",
 )
+@HTML
 @click.option("--json", "form", flag_value="json", help="Print one JSON document (schemas/sweep.schema.json).")
 @click.option("--markdown", "form", flag_value="markdown", help="Print GitHub-flavoured Markdown.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
@@ -78,6 +80,7 @@ def sweep(
     settings: tuple[str, ...],
     out: Path | None,
     plot: Path | None,
+    html: Path | None,
     metric: str,
     form: str | None,
     **options: Any,
@@ -103,8 +106,10 @@ def sweep(
         from harness.report.plots.picture import refuse_picture  # noqa: PLC0415
 
         refuse_picture(plot)
+    refuse_html(html)
     rows, stopped = _run(grid, options)
     document = _document(grid, rows, stopped)
+    write_html_of(html, "sweep", document)
     _deliver(document, metric, form, out, plot)
     sys.exit(_STOPPED.get(stopped or "", ExitCode.RUN_INVALID if document["failed"] else ExitCode.HELD))
 

@@ -1,4 +1,4 @@
-"""What files hold that a user names: reports, a comparison, a capacity, a history; and how each is shown in text.
+"""What files hold that a user names: reports, a comparison, a capacity, …; and how each is shown in text.
 
 Reports may stand beside one comparison, which says whether they are worse than before; every other kind is by itself.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -16,8 +17,16 @@ from harness.report.model import Report
 from harness.report.text import encodable
 
 Document = Mapping[str, Any]
-_KINDS = {"comparison": "a comparison", "capacity": "a capacity", "history": "a history"}
-_ALLOWED = "reports, with at most one comparison beside them, or one comparison, capacity or history by itself"
+_KINDS = {
+    "comparison": "a comparison",
+    "capacity": "a capacity",
+    "history": "a history",
+    "sweep": "a sweep",
+    "advice": "advice",
+}
+_ALLOWED = "reports, with at most one comparison beside them, or one document of another kind by itself"
+_DRAWN_FIRST = "latency_p95_s"
+"""The figure that a sweep's text shows, as its command does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +73,13 @@ def _mistakes(kind: str) -> Callable[[Any], list[Mistake]]:
         from harness.report.capacity_document import capacity_mistakes  # noqa: PLC0415
 
         return capacity_mistakes
-    from harness.report.history import history_mistakes  # noqa: PLC0415
+    if kind == "history":
+        from harness.report.history import history_mistakes  # noqa: PLC0415
 
-    return history_mistakes
+        return history_mistakes
+    from harness.schema import schema_mistakes  # noqa: PLC0415 - jsonschema is needed where a file is read
+
+    return lambda document: schema_mistakes(kind, document)
 
 
 def exit_code_of(given: Given) -> ExitCode:
@@ -75,7 +88,18 @@ def exit_code_of(given: Given) -> ExitCode:
     if given.kind == "history":
         judged = any(one["newest"] != "too short" for one in given.other["series"])
         return ExitCode.HELD if judged else ExitCode.NOT_ENOUGH
+    if given.kind in _HOW:
+        stopped = _STOPPED.get(given.other["stopped"] or "")
+        return stopped or _HOW[given.kind](given.other)
     return ExitCode(given.other["exit_code"])
+
+
+_STOPPED = {"interrupted": ExitCode.INTERRUPTED, "terminated": ExitCode.TERMINATED}
+_HOW: dict[str, Callable[[Document], ExitCode]] = {
+    "sweep": lambda document: ExitCode.RUN_INVALID if document["failed"] else ExitCode.HELD,
+    "advice": lambda document: ExitCode.NOT_ENOUGH if document["best"] is None else ExitCode.HELD,
+}
+"""Documents that hold no exit code of their own."""
 
 
 def show_other(given: Given, form: str | None, stream: TextIO) -> None:
@@ -97,6 +121,14 @@ def _written(kind: str, form: str | None) -> Callable[[Document], str]:
         from harness.report.capacity_text import capacity_markdown, plain_capacity  # noqa: PLC0415
 
         return capacity_markdown if form else plain_capacity
+    if kind == "sweep":
+        from harness.report.sweeping.shown import plain_sweep, sweep_markdown  # noqa: PLC0415
+
+        return partial(sweep_markdown if form else plain_sweep, metric=_DRAWN_FIRST)
+    if kind == "advice":
+        from harness.report.advising.shown import advice_markdown, plain_advice  # noqa: PLC0415
+
+        return advice_markdown if form else plain_advice
     from harness.report.history import history_markdown, plain_history  # noqa: PLC0415
 
     return history_markdown if form else plain_history

@@ -32,6 +32,7 @@ from tests.page.test_hostile_page import HOSTILE
 
 Open = Callable[..., Shown]
 Document = dict[str, Any]
+KINDS = ("comparison", "history", "capacity", "sweep", "advice")
 _DRAWN = """() => [...harnessPage.drawn.values()].map(one => [one.chart.title, one.plot.data.map(column =>
   [...column].map(value => value === undefined ? null : value)), one.lines.map(line => line.name)])"""
 
@@ -94,10 +95,34 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Document, Path]:
     return json.loads(done.stdout), folder / "page.html"
 
 
+def _printed(*words: str) -> Document:
+    """The document that a command prints, in a process of its own."""
+    command = [sys.executable, "-m", "harness", *words, "--clock", "virtual", "--quiet", "--json"]
+    found: Document = json.loads(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
+    return found
+
+
 @pytest.fixture(scope="module")
 def documents(compared: Document, past: Document, searched: tuple[Document, Path]) -> dict[str, Document]:
     """One of each kind."""
-    return {"comparison": compared, "history": past, "capacity": searched[0]}
+    return {
+        "comparison": compared,
+        "history": past,
+        "capacity": searched[0],
+        "sweep": _printed(
+            "sweep",
+            "agent_pool_exhaustion",
+            "--set",
+            "agents=20,80",
+            "--set",
+            "queue=20,50",
+            "-n",
+            "2",
+            "--processes",
+            "1",
+        ),
+        "advice": _printed("advise", "queue_overflow_handling", "-n", "2"),
+    }
 
 
 def _page(kind: str, document: Document, folder: Path) -> Path:
@@ -195,23 +220,52 @@ def test_a_history_of_an_earlier_version_has_its_table(past: Document, tmp_path:
     assert shown.page.locator("tbody tr").count() == 1
 
 
-def test_none_is_wider_than_a_phone(
-    compared: Document, past: Document, searched: tuple[Document, Path], tmp_path: Path, opened: Open
+def test_a_sweep_is_drawn_over_what_was_varied(documents: dict[str, Document], tmp_path: Path, opened: Open) -> None:
+    shown = opened(_page("sweep", documents["sweep"], tmp_path))
+    shown.drawn()
+    assert shown.clean
+    assert shown.text("h1 span:nth-child(2)") == "test_agent_pool_exhaustion holds its baseline in all 4 cells."
+    charts = {title: (data, names) for title, data, names in shown.page.evaluate(_DRAWN)}
+    (agents, *lines), names = charts["p95 latency"]
+    assert (agents, names) == ([20, 80], ["queue 20", "queue 50"])
+    rows = documents["sweep"]["rows"]
+    for name, values in zip(names, lines, strict=True):
+        for x, value in zip(agents, values, strict=True):
+            cell = {"agents": x, "queue": int(name.split()[1])}
+            found = [row["figures"]["latency_p95_s"] for row in rows if row["settings"] == cell]
+            assert value == pytest.approx(sum(found) / 2)  # the median of two
+    assert shown.page.locator(".overview tbody tr").count() == 4
+
+
+def test_advice_shows_each_change_with_its_interval(
+    documents: dict[str, Document], tmp_path: Path, opened: Open
 ) -> None:
-    for path in (_page("comparison", compared, tmp_path), _page("history", past, tmp_path), searched[1]):
-        shown = opened(path, size=PHONE)
+    advice = documents["advice"]
+    shown = opened(_page("advice", advice, tmp_path))
+    assert shown.clean
+    tried = [one for one in advice["tried"] if one["does"] != "nothing"]
+    assert shown.page.locator(".compared tbody tr").count() == len(tried)
+    strips = shown.page.locator("svg.strip[role=img] title").all_text_contents()
+    now, first = advice["now"]["value"], tried[0]["effect"]
+    ends = [f"{first[end] / now * 100:+.3g}" for end in ("mean", "low", "high")]
+    assert strips[0] == f"{ends[0]} %, from {ends[1]} to {ends[2]}"
+
+
+def test_none_is_wider_than_a_phone(documents: dict[str, Document], tmp_path: Path, opened: Open) -> None:
+    for kind, document in documents.items():
+        shown = opened(_page(kind, document, tmp_path), size=PHONE)
         shown.drawn()
-        assert shown.page.evaluate("document.documentElement.scrollWidth") == PHONE["width"], path.name
+        assert shown.page.evaluate("document.documentElement.scrollWidth") == PHONE["width"], kind
 
 
-@pytest.mark.parametrize("kind", ["comparison", "history", "capacity"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_nothing_keeps_anybody_out(kind: str, documents: dict[str, Document], tmp_path: Path, opened: Open) -> None:
     shown = opened(_page(kind, documents[kind], tmp_path))
     shown.drawn()
     assert barriers(shown) == []
 
 
-@pytest.mark.parametrize("kind", ["comparison", "history", "capacity"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_hostile_names_stay_text(kind: str, documents: dict[str, Document], tmp_path: Path, opened: Open) -> None:
     shown = opened(_page(kind, _poisoned(kind, documents[kind]), tmp_path))
     shown.drawn()
@@ -239,6 +293,19 @@ def _poisoned(kind: str, document: Document) -> Document:
         for one in found["series"]:
             one.update(name=next(text), reason=next(text), unit=next(text))
             one["points"]["commits"] = [f"{k}{next(text)}" for k, _ in enumerate(one["points"]["commits"])]
+    elif kind == "sweep":
+        found["scenario"] = found["target"] = HOSTILE[0]
+        found["axes"] = [{"path": one, "values": list(HOSTILE)} for one in HOSTILE[1:3]]
+        for row in found["rows"]:
+            row.update(limited_by=next(text), reason=next(text))
+            row["settings"] = {HOSTILE[1]: next(text), HOSTILE[2]: next(text)}
+        found["rows"][0]["settings"][HOSTILE[2]] = HOSTILE[3]
+    elif kind == "advice":
+        found["scenario"] = found["target"] = HOSTILE[0]
+        found["limited_by"], found["change"] = HOSTILE[1], HOSTILE[2]
+        for one in found["tried"]:
+            one.update(what=next(text), assumption=next(text), why=next(text))
+        found["tried"][0]["what"] = HOSTILE[3]
     else:
         found["scenario"] = found["target"] = found["command"] = HOSTILE[0]
         found["sentences"] = found["doubts"] = list(HOSTILE)
@@ -262,19 +329,19 @@ def _written(folder: Path, name: str, document: Document) -> Path:
     return path
 
 
-def test_every_kind_is_shown_again(
-    compared: Document, past: Document, searched: tuple[Document, Path], tmp_path: Path
-) -> None:
-    for name, document, code, said in (
-        ("comparison", compared, ExitCode.REGRESSION, "1 of 6 metrics regressed"),
-        ("history", past, ExitCode.HELD, "1 of 2 metrics changed"),
-        ("capacity", searched[0], ExitCode(searched[0]["exit_code"]), "throughput"),
+def test_every_kind_is_shown_again(documents: dict[str, Document], tmp_path: Path) -> None:
+    for name, code, said in (
+        ("comparison", ExitCode.REGRESSION, "1 of 6 metrics regressed"),
+        ("history", ExitCode.HELD, "1 of 2 metrics changed"),
+        ("capacity", ExitCode(documents["capacity"]["exit_code"]), "throughput"),
+        ("sweep", ExitCode.HELD, "queue"),
+        ("advice", ExitCode.NOT_ENOUGH, "helps"),
     ):
-        path = _written(tmp_path, f"{name}.json", document)
+        path = _written(tmp_path, f"{name}.json", documents[name])
         done = _called("report", path, "--html", tmp_path / f"{name}.html")
         assert done.exit_code == code
         assert said in done.stdout
-        assert json.loads(_called("report", path, "--json").stdout) == document
+        assert json.loads(_called("report", path, "--json").stdout) == documents[name]
         assert said.split()[-1] in _called("report", path, "--markdown").stdout
         assert (tmp_path / f"{name}.html").read_text("utf-8").startswith("<!doctype html>")
 

@@ -18,26 +18,26 @@ def plain_advice(document: Document) -> str:
     """The advice as lines of text; ends with a newline."""
     rows = [_header(document), _now(document), *_rows(document)]
     widths = [max(columns_wide(row[k]) for row in rows) for k in range(len(rows[0]))]
-    lines = [*_headline(document), ""]
+    lines = [*headlines(document), ""]
     for row in rows:
         cells = (cell + " " * (width - columns_wide(cell)) for cell, width in zip(row, widths, strict=True))
         lines.append("  ".join(cells).rstrip())
-    return "\n".join([*lines, "", *_notes(document), *_change(document)]) + "\n"
+    return "\n".join([*lines, "", *notes_of(document), *_change(document)]) + "\n"
 
 
 def advice_markdown(document: Document) -> str:
     """The advice as GitHub-flavoured Markdown; ends with a newline."""
-    first, *more = _headline(document)
+    first, *more = headlines(document)
     rows = [_header(document), _now(document), *_rows(document)]
     table = ["| " + " | ".join(map(prose, row)) + " |" for row in rows]
     table.insert(1, "|" + " :-- |" * len(rows[0]))
-    notes = "\n".join(f"- {prose(line)}" for line in _notes(document))
+    notes = "\n".join(f"- {prose(line)}" for line in notes_of(document))
     change = document["change"]
     parts = [f"**{prose(first)}**", *map(prose, more), "\n".join(table), notes]
     return "\n\n".join([*parts, *([f"```toml\n{change}```"] if change else [])]) + "\n"
 
 
-def _headline(document: Document) -> Iterator[str]:
+def headlines(document: Document) -> Iterator[str]:
     name, best = visible(document["scenario"], 80), document["best"]
     if best is None:
         assumed = any(one["does"] == "helps" for one in document["tried"])
@@ -45,7 +45,7 @@ def _headline(document: Document) -> Iterator[str]:
         yield f"{name}: nothing that was tried helps{beside} ({document['variations']} variations were run)."
     else:
         tried = document["tried"][best]
-        yield f"{name}: {visible(tried['what'])}: {_label(document)} {_effect(document, tried)}{_but(tried)}."
+        yield f"{name}: {visible(tried['what'])}: {_label(document)} {effect_in_words(document, tried)}{_but(tried)}."
     yield from _assumed(document)
     yield f"Limited by: {visible(document['limited_by'])}."
     now = document["now"]
@@ -67,7 +67,7 @@ def _assumed(document: Document) -> Iterator[str]:
         one = helping[0]
         yield (
             f"What holds every line rests on an assumption: {visible(one['what'])} (if {visible(one['assumption'])}): "
-            f"{_label(document)} {_effect(document, one)}."
+            f"{_label(document)} {effect_in_words(document, one)}."
         )
 
 
@@ -102,7 +102,7 @@ def _rows(document: Document) -> Iterator[tuple[str, ...]]:
         if one["then"] is None:
             yield mark, what, f"failed: {visible(one['why'], 120)}", "", "", "", ""
         else:
-            yield mark, what, _effect(document, one), *_costs(one["then"]), _lines(one["then"]["broken"])
+            yield mark, what, effect_in_words(document, one), *_costs(one["then"]), _lines(one["then"]["broken"])
 
 
 def _costs(of: Document) -> tuple[str, str, str]:
@@ -114,7 +114,7 @@ def _lines(broken: list[str]) -> str:
     return f"breaks {', '.join(broken)}" if broken else "hold"
 
 
-def _effect(document: Document, one: Document) -> str:
+def effect_in_words(document: Document, one: Document) -> str:
     """`4.1 s → 1.9 s [1.8 s, 2 s]`: what is now, and that plus the paired difference with its interval."""
     now, effect = document["now"]["value"], one["effect"]
     if now is None or effect is None:
@@ -135,7 +135,7 @@ def _shown(document: Document, value: float) -> str:
     return FORMATS[document["goal"]["unit"]](value)
 
 
-def _notes(document: Document) -> Iterator[str]:
+def notes_of(document: Document) -> Iterator[str]:
     count = len(document["seeds"])
     yield (
         f"Each is the mean of {count} replications with the 95 % interval of the paired difference; "

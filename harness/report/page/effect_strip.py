@@ -65,8 +65,8 @@ def strip(metric: Metric, scale: Scale, floor: float) -> Element | None:
         return None
     low, effect, high = _span(metric)
     unit = "points" if metric["effect_unit"] == "points" else "%"
-    told = f"{effect * 100:+.3g} {unit}, from {low * 100:+.3g} to {high * 100:+.3g}; too small to matter: up to "
-    told += f"{floor * 100:.3g} {unit}"
+    told = f"{effect * 100:+.3g} {unit}, from {low * 100:+.3g} to {high * 100:+.3g}"
+    told += f"; too small to matter: up to {floor * 100:.3g} {unit}" if floor else ""
     parts = _drawn(metric["verdict"], (low, effect, high), scale, floor)
     box = f"0 0 {_n(_WIDTH)} {_n(_HEIGHT)}"
     return element("svg", element("title", told), *parts, viewBox=box, class_="strip", role="img", aria_label=told)
@@ -74,7 +74,8 @@ def strip(metric: Metric, scale: Scale, floor: float) -> Element | None:
 
 def _drawn(tone: str, span: tuple[float, float, float], scale: Scale, floor: float) -> Iterator[Element]:
     left, right, middle = scale.at(-floor), scale.at(floor), _n(_HEIGHT / 2)
-    yield element("rect", x=_n(left), y="0", width=_n(right - left), height=_n(_HEIGHT), class_="floor")
+    if floor:
+        yield element("rect", x=_n(left), y="0", width=_n(right - left), height=_n(_HEIGHT), class_="floor")
     for tick in scale.ticks:
         yield from (_line(scale.at(sign * tick), "tick") for sign in (-1, 1))
     yield _line(_MIDDLE, "zero")

@@ -22,6 +22,14 @@ def page_of(given: Given) -> Page:
         from harness.report.page.capacity import capacity_page  # noqa: PLC0415
 
         return capacity_page(given.other)
+    if given.kind == "sweep":
+        from harness.report.page.sweep import sweep_page  # noqa: PLC0415
+
+        return sweep_page(given.other)
+    if given.kind == "advice":
+        from harness.report.page.advice import advice_page  # noqa: PLC0415
+
+        return advice_page(given.other)
     from harness.report.page.history import history_page  # noqa: PLC0415
 
     return history_page(given.other)

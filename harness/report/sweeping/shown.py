@@ -40,7 +40,7 @@ def plain_sweep(document: Document, metric: str) -> str:
     """The sweep as lines of text; ends with a newline."""
     header, *lines = _rows(document, metric)
     widths = [max(columns_wide(line[k]) for line in (header, *lines)) for k in range(len(header))]
-    parts = [f"{_headline(document)}.", ""]
+    parts = [f"{headline_of(document)}.", ""]
     for line in (header, *lines[:_MOST_LINES]):
         cells = [" " * (width - columns_wide(cell)) + cell for cell, width in zip(line, widths, strict=True)]
         parts.append("  ".join(cells).rstrip())
@@ -55,11 +55,11 @@ def sweep_markdown(document: Document, metric: str) -> str:
     drawn = ["| " + " | ".join(line if k == rule else map(prose, line)) + " |" for k, line in enumerate(table)]
     said = [prose(line) for line in (*_left_out(lines), *_legend(document))]
     reasons = [f"- {prose(line)}" for line in _reasons(document)]
-    parts = [f"**{prose(_headline(document))}** {code(document['scenario'])}", "\n".join(drawn), *said]
+    parts = [f"**{prose(headline_of(document))}** {code(document['scenario'])}", "\n".join(drawn), *said]
     return "\n\n".join([*parts, *(["\n".join(reasons)] if reasons else [])]) + "\n"
 
 
-def _headline(document: Document) -> str:
+def headline_of(document: Document) -> str:
     done, planned, failed = len(document["rows"]), document["planned"], document["failed"]
     varied = " and ".join(f"{len(axis['values'])} of {visible(axis['path'], 60)}" for axis in document["axes"])
     ended = f"; {document['stopped']} after {done} of {planned}" if document["stopped"] else ""

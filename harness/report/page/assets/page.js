@@ -144,9 +144,10 @@
     const members = chart.group ? Object.values(declared).filter((one) => one.group === chart.group) : [chart];
     const marks = chart.marks.filter((mark) => mark.axis === "x").map((mark) => mark.at);
     let [low, high] = extent([...members.flatMap((one) => [one.x_to, ...one.tables.flatMap((table) => table.x)]), ...(chart.logarithmic ? marks : [])]);
-    if (chart.group) low = Math.min(0, low);
+    if (chart.group && chart.x_unit === "s") low = Math.min(0, low);
     if (chart.ticks.length) return [low - 0.6, high + 0.6];
     if (low === high) return chart.logarithmic ? [low / 1.5, high * 1.5] : [low - 0.5, high + 0.5];
+    if (chart.x_unit !== "s" && !chart.logarithmic) return [low - 0.03 * (high - low), high + 0.03 * (high - low)];
     return chart.logarithmic && marks.includes(high) ? [low, high * 1.1] : [low, high];
   };
 
