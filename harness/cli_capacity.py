@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import shlex
 import sys
 import uuid
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -20,8 +24,9 @@ from harness.cli_settings import SettledCommand
 from harness.errors import DeclarationError, ExitCode, Mistake, UnitError
 
 if TYPE_CHECKING:
+    from harness.judge.capacity.load import Axis
     from harness.judge.capacity.record import Capacity, Trial
-    from harness.judge.capacity.search import Effort, RunEach, Search
+    from harness.judge.capacity.search import Effort, RunEach, Search, Watch
     from harness.scenario.load import Catalog
     from harness.scenario.model import Scenario
 
@@ -102,7 +107,7 @@ def capacity(
         from harness.report.plots.picture import refuse_picture  # noqa: PLC0415
 
         refuse_picture(plot)
-    found = _found(search)
+    found = _found(search, options["quiet"])
     code = _exit_code(found)
     document = _document(chosen, target, found, code, options["clock"])
     try:
@@ -186,16 +191,34 @@ def _budget_s(written: str) -> float:
 
 def _tell(axis: Any, trial: Trial) -> None:
     from harness.judge.capacity.words import trial_text  # noqa: PLC0415 - as above
+    from harness.report.text import encodable  # noqa: PLC0415
 
-    click.echo(trial_text(axis, trial), err=True)
+    # sys.stderr as it is now, which click does not ask for: while the view is drawn, what is written goes above it
+    sys.stderr.write(encodable(trial_text(axis, trial), sys.stderr.encoding) + "\n")
 
 
-def _found(search: Search) -> Capacity:
+def _found(search: Search, quiet: bool) -> Capacity:
     from harness.drive.interrupts import StopSignals  # noqa: PLC0415 - as above
     from harness.judge.capacity.result import find_capacity  # noqa: PLC0415
+    from harness.report.progress import Quiet, progress  # noqa: PLC0415
 
-    with StopSignals():
-        return find_capacity(search)
+    with StopSignals(), nullcontext(Quiet()) if quiet else progress(sys.stderr) as view:
+        view.started(f"{search.scenario.name}: loads", None)
+        search.watch = _counted(search.watch, view.advanced)
+        found = find_capacity(search)
+        view.finished(found.stopped or "done")
+    return found
+
+
+def _counted(watch: Watch, advanced: Callable[[int], None]) -> Watch:
+    """The same, which also tells how many loads were tried."""
+    count = itertools.count(1)
+
+    def tried(axis: Axis, trial: Trial) -> None:
+        watch.tried(axis, trial)
+        advanced(next(count))
+
+    return replace(watch, tried=tried)
 
 
 def _exit_code(found: Capacity) -> ExitCode:

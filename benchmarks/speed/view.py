@@ -31,7 +31,9 @@ def view_rows() -> Iterator[Row]:
     _both(_paced(0.2))  # whatever is imported is imported by now
     shown, plain = zip(*(_both(_closed()) for _ in range(ROUNDS)), strict=True)
     what = f"{LONG_S:g} s of no-op workflows, {IN_FLIGHT} in flight, shown live"
-    yield Row(what, "us CPU each", shown, "not shown", plain, bar=1.03)
+    yield Row(what, "us CPU each", shown, "not shown", plain, bar=1.05)
+    own = [_own_share(_closed()) for _ in range(ROUNDS)]
+    yield Row(f"the view's own thread beside {LONG_S:g} s of no-op workflows", "% of a core", own, bar=2.0)
     idle = [_both(_paced(LONG_S)) for _ in range(ROUNDS)]
     added = [100 * PACED_PER_S * 1e-6 * (one - two) for one, two in idle]
     yield Row(f"live view beside {PACED_PER_S} workflows a second", "% of a core", added, bar=3.0)
@@ -77,6 +79,17 @@ def _spent_us(scenario: Scenario, shown: bool) -> float:
         else:
             done = run(scenario, target=_nothing, watch=Quiet().started(scenario.name, None))
         return 1e6 * (time.process_time() - before_s) / len(done.workflows)
+
+
+def _own_share(scenario: Scenario) -> float:
+    """CPU time of the looks and redraws alone, in per cent of a core: hardly touched by whoever else is busy."""
+    from harness.execute import run
+    from harness.report.progress import progress
+
+    with _terminal() as stream, progress(stream) as view:
+        (thread,) = (one for one in threading.enumerate() if one.name == "live view")
+        done = run(scenario, target=_nothing, watch=view.started(scenario.name, None))
+        return 100 * time.clock_gettime(time.pthread_getcpuclockid(thread.ident or 0)) / done.ended_s
 
 
 @contextmanager

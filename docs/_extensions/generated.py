@@ -83,7 +83,7 @@ def _examples_as_code(_: Sphinx, __: object, lines: list[str]) -> None:
     made: list[str] = []
     for line in lines:
         in_code = bool(made) and made[-1].startswith("   ")
-        if line.startswith("| ") and (in_code or line.startswith("| harness ")):
+        if line.startswith("| ") and (in_code or line.startswith(("| harness ", "| source <(harness "))):
             made += [] if in_code else ["", ".. code-block:: console", ""]
             made.append(f"   {line[2:]}")
         else:

@@ -157,7 +157,7 @@ def test_a_run_of_somebodys_own_is_seen_as_it_is(clock: Any) -> None:
     ((seen, ended),) = target.seen
     assert (seen.ended, seen.in_flight) == (ended, 10)
     assert seen.errors == {"ValueError": sum(number % 4 == 0 for number in range(ended))}
-    assert seen.p50_s == pytest.approx(0.1, rel=0.5)
+    assert seen.p50_s >= 0.0999
     assert seen.gauges["queue_depth"] == 3.0
     assert 0 < seen.now_s < done.ended_s
     watch.over(done)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from harness import cli_capacity
+from harness.judge.capacity.load import Axis
+from harness.judge.capacity.record import Trial
 from harness.measure.histogram import BUCKETS, buckets_of
+from harness.measure.summary import Estimate
 from harness.measure.watch import Seen
 from harness.report.progress import LiveView, progress
 from tests.terminal.screens import COLUMNS, on_a_terminal, resize, terminal
@@ -274,3 +279,28 @@ def test_hostile_errors_and_prints_of_a_target_stay_text(folder: Path) -> None:
         assert b"\x1b[2JGone" not in seen.raw
         assert "\u202e" not in seen.everything()
         assert ("printed by the target" in seen.everything()) == (target == "prints")
+
+
+def trial_at(level: float) -> Trial:
+    value = Estimate(level)
+    return Trial(level, 1, 10, value, value, value, value, 0.0, "held", True, (), (), (), None, None)
+
+
+def test_what_a_search_tells_stands_above_the_view(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `harness capacity` does it, of which a whole search would take seconds."""
+    axis = Axis("in flight", 10, 1, 64, whole=True, steady=True)
+    with terminal(80) as (stream, screen):
+        monkeypatch.setattr(sys, "stderr", stream)
+        with progress(stream) as view:
+            assert isinstance(view, LiveView)
+            view.started("peak: loads", None)
+            for count in (1, 2, 3):
+                view.draw()
+                cli_capacity._tell(axis, trial_at(float(count)))
+                view.advanced(count)
+            view.finished("done")
+        screen.take()
+        lines = screen.lines()
+    assert [line.split(":")[0] for line in lines[:3]] == ["1 in flight", "2 in flight", "3 in flight"]
+    assert re.fullmatch(r"done     peak: loads  \d+ s", lines[3])
+    assert len(lines) == 4
