@@ -84,6 +84,7 @@ class Watch:
         self._now = Seen()
         self._over: deque[Run | Totals] = deque()
         self._ended = 0
+        self._origin_s = 0.0
         self._replications = 0
         self._errors: Counter[str] = Counter()
         self._latency = np.zeros(BUCKETS, dtype=np.int64)
@@ -119,6 +120,7 @@ class Watch:
 
     def go_on_from(self, before: Totals) -> None:
         """What was measured before a soak was cut off is part of the replication that goes on."""
+        self._origin_s = before.ended_s
         self._ended += int(before.outcomes.sum())
         self._errors.update(before.errors)
         self._latency += before.windows.latency.sum(axis=0)
@@ -148,7 +150,7 @@ class Watch:
         told = Histogram(latency)
         return Glimpse(
             replication=self._replications + 1,
-            now_s=now.now_s,
+            now_s=self._origin_s + now.now_s,
             ended=self._ended + now.ended,
             in_flight=now.in_flight,
             per_s=self._per_s(now),

@@ -67,9 +67,15 @@ class Task:
         return min(1.0, (seen.replication - 1 + within) / self.replications)
 
 
-def running_lines(task: Task, seen: Glimpse, elapsed_s: float, page: Page) -> list[Line]:
-    """The lines of a task that is under way; none is wider than the page."""
-    lines = [(_head(task, seen, page), "bold"), *_bar_lines(task, seen, elapsed_s, page)]
+def running_lines(
+    task: Task, seen: Glimpse, elapsed_s: float, page: Page, since: tuple[float, float] = (0.0, 0.0)
+) -> list[Line]:
+    """The lines of a task that is under way for `elapsed_s`; none is wider than the page.
+
+    `since` is when it was first seen (in the same time) and how much of it was done by then: what is left is told from
+    what was done after that, and not from starting workers, nor from what a soak had done before it was cut off.
+    """
+    lines = [(_head(task, seen, page), "bold"), *_bar_lines(task, seen, elapsed_s, page, since)]
     lines += [(line, "") for line in flowed([*_figures(seen), *_queue_and_pool(seen.gauges)], page)]
     if seen.errors:
         lines += [(line, "yellow") for line in flowed(_errors(seen.errors), page)]
@@ -136,13 +142,13 @@ def _head(task: Task, seen: Glimpse, page: Page) -> str:
     return page.fits(_GAP.join([page.name(task.name, room), *beside]))
 
 
-def _bar_lines(task: Task, seen: Glimpse, elapsed_s: float, page: Page) -> Iterator[Line]:
+def _bar_lines(task: Task, seen: Glimpse, elapsed_s: float, page: Page, since: tuple[float, float]) -> Iterator[Line]:
     share = task.share(seen)
     count = f"{seen.ended}/{task.total}" if task.total is not None else f"{seen.ended} ended"
     if share is None:
         yield from ((line, "") for line in flowed([count, clock_time(elapsed_s)], page))
         return
-    words = [f"{math.floor(100 * share)} %", count, _left(share, elapsed_s)]
+    words = [f"{math.floor(100 * share)} %", count, _left(share, elapsed_s, since)]
     room = page.width - sum(len(_GAP) + len(word) for word in words)
     bar = _bar(share, max(_NARROWEST_BAR, min(_WIDEST_BAR, room)), page)
     yield from ((line, "green") for line in flowed([bar, *words], page))
@@ -154,10 +160,11 @@ def _bar(share: float, columns: int, page: Page) -> str:
     return full * done + empty * (columns - done)
 
 
-def _left(share: float, elapsed_s: float) -> str:
-    if share < _SURE_SHARE or elapsed_s < _SURE_S or share >= 1:
+def _left(share: float, elapsed_s: float, since: tuple[float, float]) -> str:
+    spent_s, gained = elapsed_s - since[0], share - since[1]
+    if gained < _SURE_SHARE or spent_s < _SURE_S or share >= 1:
         return clock_time(elapsed_s)
-    return f"{clock_time(elapsed_s * (1 - share) / share)} left"
+    return f"{clock_time(spent_s * (1 - share) / gained)} left"
 
 
 def _figures(seen: Glimpse) -> Iterator[str]:

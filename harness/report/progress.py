@@ -83,6 +83,7 @@ class LiveView:
         self._watch: Watch | None = None
         self._seen: Glimpse | None = None
         self._began_s = 0.0
+        self._since: tuple[float, float] | None = None
         self._closed = threading.Event()
         self._live = Live(
             console=console,
@@ -121,7 +122,7 @@ class LiveView:
         from harness.measure.watch import Watch  # noqa: PLC0415 - it brings numpy, which not every command needs
         from harness.report.live_lines import Task  # noqa: PLC0415
 
-        self._watch, self._seen = Watch(self._console.get_time), None
+        self._watch, self._seen, self._since = Watch(self._console.get_time), None, None
         self._began_s = self._console.get_time()
         self._task = Task(scenario, total, place, replications, math.nan if length_s is None else length_s)
         return self._watch
@@ -179,7 +180,10 @@ class LiveView:
             return None
         drawn = Text(no_wrap=True, overflow="crop")
         elapsed_s = self._console.get_time() - self._began_s
-        for number, (line, style) in enumerate(running_lines(task, self._seen, elapsed_s, self._page())):
+        if self._since is None and (share := task.share(self._seen)) is not None:
+            self._since = elapsed_s, share
+        lines = running_lines(task, self._seen, elapsed_s, self._page(), self._since or (0.0, 0.0))
+        for number, (line, style) in enumerate(lines):
             drawn.append("\n" * bool(number)).append(line, style)
         return drawn
 

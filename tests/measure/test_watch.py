@@ -182,7 +182,10 @@ def test_a_soak_is_seen_folded_or_not() -> None:
         assert watch.look().ended == 9000
         again = Watch()
         again.go_on_from(totals)
-        assert again.look().errors == {"ValueError": 2250}
+        again.take(Seen(now_s=2.0, ended=20))
+        after = again.look()
+        assert (after.ended, after.errors, after.per_s) == (9020, {"ValueError": 2250}, 10.0)
+        assert after.now_s == totals.ended_s + 2.0
 
 
 @pytest.mark.parametrize("form", ["stepwise", "interpreted", "compiled"])

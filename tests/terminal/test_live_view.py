@@ -14,7 +14,8 @@ from harness.judge.capacity.load import Axis
 from harness.judge.capacity.record import Trial
 from harness.measure.histogram import BUCKETS, buckets_of
 from harness.measure.summary import Estimate
-from harness.measure.watch import Seen
+from harness.measure.watch import Glimpse, Seen
+from harness.report.live_lines import Page, Task, running_lines
 from harness.report.progress import LiveView, progress
 from tests.terminal.screens import COLUMNS, on_a_terminal, resize, terminal
 
@@ -103,6 +104,24 @@ def test_a_load_that_ends_by_time_has_a_share_of_its_time() -> None:
         view.draw()
         screen.take()
         assert "25 %  88 ended" in screen.lines()[1]
+
+
+@pytest.mark.parametrize(
+    ("elapsed_s", "since", "told"),
+    [
+        (0.5, (0.0, 0.0), "0 s"),
+        (10.0, (0.0, 0.0), "10 s left"),
+        (10.0, (8.0, 0.4), "10 s left"),
+        (10.0, (0.0, 0.49), "10 s"),
+        (4000.0, (0.0, 0.0), "1 h 06 min left"),
+        (130.0, (0.0, 0.0), "2 min 10 s left"),
+    ],
+)
+def test_what_is_left_is_told_from_what_was_done_since_it_was_first_seen(
+    elapsed_s: float, since: tuple[float, float], told: str
+) -> None:
+    lines = running_lines(Task("t", 100), Glimpse(ended=50), elapsed_s, Page(80), since)
+    assert lines[1][0].endswith(f"50 %  50/100  {told}")
 
 
 def test_unknown_lengths_have_no_bar() -> None:
