@@ -67,10 +67,10 @@ def test_every_command_has_examples_and_fits(path: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(("text", "words"), EXAMPLES, ids=[text for text, _ in EXAMPLES])
 def test_every_example_can_be_typed(text: str, words: list[str]) -> None:
     command: click.Command = main
-    context = click.Context(main)
+    context = click.Context(main, info_name="harness", **main.context_settings)
     while isinstance(command, click.Group):
         name, command, words = command.resolve_command(context, words)  # type: ignore[assignment]  # it is known
-    made = command.make_context(name, list(words), resilient_parsing=False)
+    made = command.make_context(name, list(words), parent=context)  # click keeps the first context's names for help
     assert made.params is not None, text
 
 

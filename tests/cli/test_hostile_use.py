@@ -111,7 +111,6 @@ github comment --comparison j.json
 github comment --comparison j.json --dry-run
 github alert d
 github alert d --key 'a b'
-schema
 schema ../report
 schema ''
 completion tcsh
