@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 import harness.schema
 from harness.schema import load_schema, one_of, schema_mistakes, schema_path
@@ -132,3 +133,22 @@ def test_an_unknown_schema_is_the_callers_fault():
 def test_a_loaded_schema_is_the_callers_own():
     load_schema("scenario").clear()
     assert load_schema("scenario") == json.loads(Path(schema_path("scenario")).read_text(encoding="utf-8"))
+
+
+NUMBERS = {"type": "array", "items": {"type": ["number", "null"], "minimum": 0}}
+COUNTS = {"type": "array", "items": {"type": "integer", "minimum": 1, "description": "Count."}}
+ODD = [0, 1, 1.0, 2.5, -1, -0.5, None, True, "1", [], {}, float("nan"), float("inf"), 10**400]
+
+
+@pytest.mark.parametrize("schema", [NUMBERS, COUNTS])
+@pytest.mark.parametrize("values", [[], [1, 2], *([one] for one in ODD), [1, *ODD], [None, 3]])
+def test_a_list_of_numbers_is_judged_as_jsonschema_does(told, schema, values):
+    plain = [f"[{error.path[0]}]" for error in Draft202012Validator(schema).iter_errors(values)]
+    assert [line.partition(":")[0] for line in told(schema, values)] == sorted(set(plain), key=plain.index)
+
+
+def test_one_object_that_lacks_keys_is_told_of_each_once(told):
+    schema = {"type": "array", "items": {"type": "object", "required": ["a", "b", "c"]}}
+    lacking = [f"[{k}].{key}: expected a value, found nothing" for k in range(3) for key in "abc"]
+    assert told(schema, [{}, {}, {}]) == lacking
+    assert told(schema, [{"a": 1, "b": 1, "c": 1}, {"b": 1}]) == [lacking[3], lacking[5]]
