@@ -96,9 +96,17 @@ def _without_fields(_: Sphinx, what: str, __: str, found: object, *_signature: o
     return ("", None) if what == "class" and dataclasses.is_dataclass(found) else None
 
 
+def _without_aliases(*event: object) -> None:
+    """What a named tuple says of its fields (`Alias for field number 0`) says nothing."""
+    lines = event[-1]
+    if isinstance(lines, list) and lines[:1] and lines[0].startswith("Alias for field number"):
+        lines.clear()
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
     app.connect("autodoc-process-signature", _without_fields)
+    app.connect("autodoc-process-docstring", _without_aliases)
     app.connect("source-read", _read)
     app.connect("sphinx-click-process-description", _examples_as_code)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

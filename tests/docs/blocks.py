@@ -7,6 +7,7 @@ A marker is a comment of HTML, which nobody sees, on the lines above the fence:
     <!-- test: ends 4 -->              how the block's commands end, where not with 0; one code for all, or one each
     <!-- test: afresh -->              each command begins in the folder as it was
     <!-- test: beside NAME -->         TOML: valid together with the file NAME
+    <!-- test: schema NAME -->         JSON: a document of that schema
     <!-- test: not run: REASON -->     only parsed; `not run 1 3: REASON` only those of its lines
 """
 
@@ -19,7 +20,7 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).resolve().parents[2]
-_MARKER = re.compile(r"<!-- test: (file|append|output|ends|afresh|beside|not run)((?: [^:]+?)?)(?:: (.+?))? -->")
+_MARKER = re.compile(r"<!-- test: (file|append|output|ends|afresh|beside|schema|not run)((?: [^:]+?)?)(?:: (.+?))? -->")
 
 
 def documents() -> list[Path]:

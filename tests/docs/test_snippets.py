@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import glob
 import io
+import json
 import os
 import re
 import shlex
@@ -105,10 +106,8 @@ class Reader:
         reader_of(tomllib.loads(block.text))(path)
 
     def _json(self, block: Block) -> None:
-        import json  # noqa: PLC0415 - no document has any yet
-
-        document = json.loads(block.text)
-        assert not schema_mistakes(block.says["schema"], document), block.place
+        assert "schema" in block.says, f"{block.place}: JSON says of which schema it is"
+        assert not schema_mistakes(block.says["schema"], json.loads(block.text)), block.place
 
     def _yaml(self, block: Block) -> None:
         found = yaml.load(block.text, Loader=yaml.BaseLoader)
