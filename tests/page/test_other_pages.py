@@ -28,6 +28,7 @@ from harness.report.page.making import page_of
 from harness.report.page.shell import write_page
 from tests.github.made import comparison, metric
 from tests.page.browsing import PHONE, Shown, barriers
+from tests.page.changed import changed
 from tests.page.test_hostile_page import HOSTILE
 
 Open = Callable[..., Shown]
@@ -344,6 +345,19 @@ def test_every_kind_is_shown_again(documents: dict[str, Document], tmp_path: Pat
         assert json.loads(_called("report", path, "--json").stdout) == documents[name]
         assert said.split()[-1] in _called("report", path, "--markdown").stdout
         assert (tmp_path / f"{name}.html").read_text("utf-8").startswith("<!doctype html>")
+
+
+def test_compare_writes_its_page_and_refuses_another_ending_first(eight: tuple[Report, ...], tmp_path: Path) -> None:
+    again = changed(eight[0], lambda document: document.update(run_id="another-run"))
+    base, head = (write_report(one, tmp_path / side).parent for side, one in (("base", eight[0]), ("head", again)))
+    done = _called("compare", base, head, "--html", tmp_path / "page.html")
+    assert f"html: {tmp_path / 'page.html'}" in done.stderr
+    assert "Worse than before?" in (tmp_path / "page.html").read_text("utf-8")
+    for words in (("compare", base, head), ("history", base), ("capacity", "peak"), ("continuous", "a", "b")):
+        done = _called(*words, "--html", tmp_path / "page.pdf")
+        assert done.exit_code == ExitCode.USAGE
+        assert "expected " in done.stderr
+        assert not (tmp_path / "page.pdf").exists()
 
 
 def test_kinds_that_do_not_belong_together_are_refused(

@@ -72,11 +72,11 @@ def _holds(document: Document) -> Child:
     if held["level"] is None:
         return said(held["reason"] or "No load that was tried holds the baseline.")
     unit = _unit(document)
-    found = [exact(held["level"], unit, "held.level"), between(held["low"], held["high"], unit)]
+    axis = f" {_AXES[document['load']['axis']][0]}" if unit == "count" else ""
+    found: list[Child] = [exact(held["level"], unit, "held.level"), axis, between(held["low"], held["high"], unit)]
     broken = held["broken_at"]
     return [
         element("span", *found, class_="figure"),
-        f" {_AXES[document['load']['axis']][0]}. " if unit == "count" else ". ",
         element("small", f"The baseline is broken at {in_words(broken, unit)}.") if broken is not None else None,
     ]
 
@@ -255,7 +255,8 @@ def _trial(k: int, one: dict[str, Any], names: Sequence[str], unit: Unit) -> Ele
         else None
     )
     told = element("small", said(why), class_="part") if why else None
-    level = element("th", exact(one["level"], unit, f"trials.{k}.level"), scope="row", class_="num")
+    load = exact(one["level"], unit, f"trials.{k}.level")
+    level = element("th", load, scope="row", class_="num whole", data_label="Load")
     return element("tr", level, *cells, element("td", mark, told, class_="num"))
 
 

@@ -13,6 +13,8 @@ Document = Mapping[str, Any]
 _LEVELS = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 _AROUND = 1.12
 """How far the axis goes on beyond the smallest and the largest latency, as a factor."""
+_JUST_BELOW = 1 - 1e-9
+"""What stands before a jump, so that no two points share their place."""
 _IN_REACH = 2.5
 """A limit this many times beyond the largest latency would squeeze the curve: it is told in the table only."""
 
@@ -23,7 +25,7 @@ def distribution_chart(document: Document) -> Chart | None:
     if not curve:
         return None
     marks = tuple(_percentiles(document))
-    tables = [Table([x for x, _ in curve], (Line("share of workflows", [y for _, y in curve], "blue", "step"),))]
+    tables = [Table([x for x, _ in curve], (Line("share of workflows", [y for _, y in curve], "blue"),))]
     bounds = list(_bounds(document))
     return Chart(
         title="Latency distribution",
@@ -41,21 +43,36 @@ def distribution_chart(document: Document) -> Chart | None:
 
 
 def _curve(document: Document) -> tuple[list[tuple[float, float]], str]:
-    """Points of the step function, ascending in both, and how it was made."""
+    """Points that a line joins, ascending in both, and how they were made."""
     latency = document["latency"]
     found, samples = latency.get("quantiles"), f"{latency['samples']} workflows"
     if found:
-        points = _last(found["values_s"], found["levels"])
+        points = list(zip(found["values_s"], found["levels"], strict=True))
         note = f"{samples}; {len(found['levels'])} of their exact quantiles; shaded: 95 % interval of each."
     else:
         points = list(_cumulative(latency["histogram"]))
         note = f"{samples}, in bins at most 3.1 % wide: this report holds no exact quantiles."
-    shown = [(x, y) for x, y in points if x > 0]  # a latency of nothing has no place on a logarithmic axis
+    shown = list(_jumps(points))
     if not shown:
         return [], ""
     least, most = shown[0][0], shown[-1][0]
     before = max((y for x, y in points if x <= 0), default=0.0)
     return [(least / _AROUND, before), *shown, (most * _AROUND, 1.0)], note
+
+
+def _jumps(points: Sequence[tuple[float, float]]) -> Iterator[tuple[float, float]]:
+    """The points with the lowest and the highest level of each value: what many took alike is a jump, not a slope.
+
+    A latency of nothing has no place on a logarithmic axis.
+    """
+    lowest: dict[float, float] = {}
+    for x, y in points:
+        lowest.setdefault(x, y)
+    for x, y in dict(points).items():
+        if x > 0 and lowest[x] < y:
+            yield x * _JUST_BELOW, lowest[x]
+        if x > 0:
+            yield x, y
 
 
 def _cumulative(histogram: Sequence[Mapping[str, Any]]) -> Iterator[tuple[float, float]]:

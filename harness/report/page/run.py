@@ -125,7 +125,7 @@ def _gives_way(reports: Sequence[Report]) -> Child:
     free = groups.pop(_NOTHING, [])
     if not groups:
         return "Nothing: no resource limited any scenario."
-    items = [element("li", f"{what} ", element("small", _few(links))) for what, links in groups.items()]
+    items = [element("li", f"{what} ", element("small", "in ", _few(links))) for what, links in groups.items()]
     last = element("li", element("small", f"Nothing limited the other {len(free)}.")) if free else None
     return _some([*items, *([last] if last is not None else [])])
 
