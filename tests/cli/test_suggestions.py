@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -126,6 +128,12 @@ def test_a_target_of_ones_own_that_breaks_it_leads_to_its_capacity() -> None:
     assert code == ExitCode.BASELINE_BROKEN
     (line,) = after_reports(reports, code, ["run", "-f", "mine.toml"])
     assert line.startswith("harness capacity strict -f mine.toml --target flow.py:handle --clock virtual ")
+
+
+def test_a_name_from_a_strangers_report_cannot_become_a_command_when_it_is_pasted() -> None:
+    report: Any = SimpleNamespace(verdict="broken", scenario="$(rm -rf ~)\x1b[2J; x", document={"target": "builtin"})
+    (line,) = after_reports([report], ExitCode.BASELINE_BROKEN, ["report", "theirs.json"])
+    assert line.startswith("harness advise '$(rm -rf ~); x' ")
 
 
 def test_what_cannot_be_told_says_what_would_settle_it() -> None:
