@@ -4,7 +4,8 @@ A marker is a comment of HTML, which nobody sees, on the lines above the fence:
 
     <!-- test: file NAME -->           save the block as NAME in the document's folder (append NAME: at its end)
     <!-- test: output -->              this is what the last command, or the last Python block, printed
-    <!-- test: ends 4 -->              how the block's commands end, where not with 0; one code for all, or one each
+    <!-- test: ends 4 -->              how the block's commands end, where not with 0
+    <!-- test: ends 3 for harness history -->    how those commands end that begin so
     <!-- test: afresh -->              each command begins in the folder as it was
     <!-- test: beside NAME -->         TOML: valid together with the file NAME
     <!-- test: schema NAME -->         JSON: a document of that schema
@@ -41,6 +42,7 @@ class Block:
     language: str
     text: str
     says: dict[str, str]
+    ends: tuple[tuple[str, int], ...] = ()
     exempt_lines: tuple[int, ...] = ()
     reason: str = ""
 
@@ -58,8 +60,7 @@ class Block:
 
     def endings(self) -> list[int]:
         """The exit code of each command."""
-        codes = [int(code) for code in self.says.get("ends", "0").split()]
-        return codes * len(self.commands) if len(codes) == 1 else codes
+        return [next((code for start, code in self.ends if one.startswith(start)), 0) for one in self.commands]
 
 
 def blocks_of(document: Path) -> list[Block]:
@@ -75,6 +76,7 @@ def blocks_of(document: Path) -> list[Block]:
 
 def _block(document: Path, lines: list[str], fence: int, language: str, text: str) -> Block:
     says: dict[str, str] = {}
+    ends: list[tuple[str, int]] = []
     exempt: tuple[int, ...] = ()
     reason, above = "", fence - 1
     while above >= 0 and lines[above].startswith("<!-- test:"):
@@ -82,7 +84,10 @@ def _block(document: Path, lines: list[str], fence: int, language: str, text: st
         assert marker, f"{name_of(document)}:{above + 1}: a marker that says nothing known: {lines[above]}"
         if marker[1] == "not run":
             exempt, reason = tuple(int(one) for one in marker[2].split()), marker[3]
+        elif marker[1] == "ends":
+            code, _, start = marker[2].strip().partition(" for ")
+            ends.append((start, int(code)))
         else:
             says[marker[1]] = marker[2].strip()
         above -= 1
-    return Block(document, fence + 1, language, text, says, exempt, reason)
+    return Block(document, fence + 1, language, text, says, tuple(ends), exempt, reason)

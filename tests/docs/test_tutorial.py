@@ -6,6 +6,7 @@ it prints. Only one thing is different: what the environment lacks is seen in th
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import sysconfig
@@ -58,8 +59,18 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
     (tmp_path / "agent-load-harness").symlink_to(ROOT)
     names = {f"GIT_{who}": "newcomer@example.org" for who in ("AUTHOR_NAME", "AUTHOR_EMAIL")}
     names |= {f"GIT_{who}": "newcomer@example.org" for who in ("COMMITTER_NAME", "COMMITTER_EMAIL")}
+    # the newcomer's python3 is the one that these tests run on
+    python3 = tmp_path / "bin" / "python3"
+    python3.parent.mkdir()
+    python3.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python3.chmod(0o755)
     environment = clean_environment(
-        HOME=str(tmp_path), PIP_NO_INDEX="1", PIP_NO_BUILD_ISOLATION="0", PIP_DISABLE_PIP_VERSION_CHECK="1", **names
+        PATH=f"{python3.parent}{os.pathsep}{os.environ['PATH']}",
+        HOME=str(tmp_path),
+        PIP_NO_INDEX="1",
+        PIP_NO_BUILD_ISOLATION="0",
+        PIP_DISABLE_PIP_VERSION_CHECK="1",
+        **names,
     )
     environment.pop("VIRTUAL_ENV", None)
     opened = Shell(tmp_path, environment)
