@@ -60,24 +60,22 @@ def test_nothing_keeps_anybody_out(scheme: str, eight: tuple[Report, ...], tmp_p
     assert barriers(shown) == []
 
 
-def test_a_chart_tells_what_is_pointed_at(eight_page: Path, opened: Open) -> None:
-    shown = opened(eight_page)
-    shown.drawn()
+def test_a_chart_tells_what_is_pointed_at(desk: Shown) -> None:
+    shown = desk
     plot, _ = _over_time(shown)
     plot.locator(".u-over").hover(position={"x": 150, "y": 60})
     told = """key => { const one = harnessPage.drawn.get(key); const at = one.plot.cursor.idx;
-      return [at, one.legend.querySelector(".at").textContent, harnessPage.inWords(one.x[at], "s")]; }"""
-    index, said, instant = shown.page.evaluate(told, plot.get_attribute("id"))
-    assert index is not None
+      const instant = at == null ? "" : harnessPage.inWords(one.x[at], "s");
+      return [at, one.legend.querySelector(".at").textContent, instant]; }"""
+    _, said, instant = shown.until(lambda found: found[0] is not None, told, plot.get_attribute("id"))
     assert said == f"at {instant}"
     # the other charts of the scenario point at the same instant
-    others = shown.page.locator("#scenario-1 figure", has_text="How workflows ended").locator(".at")
-    assert others.inner_text().startswith("at ")
+    other = shown.page.locator("#scenario-1 figure", has_text="How workflows ended").locator(".plot")
+    shown.until(lambda found: found[0] is not None, told, other.get_attribute("id"))
 
 
-def test_a_drag_zooms_all_charts_of_the_scenario_and_a_button_goes_back(eight_page: Path, opened: Open) -> None:
-    shown = opened(eight_page)
-    shown.drawn()
+def test_a_drag_zooms_all_charts_of_the_scenario_and_a_button_goes_back(desk: Shown) -> None:
+    shown = desk
     plot, group = _over_time(shown)
     whole = shown.page.evaluate(_ZOOMS, group)
     assert len(whole) >= 4
@@ -99,9 +97,8 @@ def test_a_drag_zooms_all_charts_of_the_scenario_and_a_button_goes_back(eight_pa
     assert shown.clean
 
 
-def test_a_name_in_the_legend_hides_its_series(eight_page: Path, opened: Open) -> None:
-    shown = opened(eight_page)
-    shown.drawn()
+def test_a_name_in_the_legend_hides_its_series(desk: Shown) -> None:
+    shown = desk
     button = shown.page.locator("#scenario-7 figure", has_text="How workflows ended").get_by_role("button").first
     name = shown.page.locator("#scenario-7 figure", has_text="How workflows ended").locator(".plot").get_attribute("id")
     top = "key => Math.max(...harnessPage.drawn.get(key).plot.data[1])"
@@ -134,9 +131,8 @@ def test_the_keyboard_reaches_everything_and_the_focus_shows(eight_page: Path, o
     assert wanted == reached
 
 
-def test_a_chart_is_read_and_zoomed_with_keys(eight_page: Path, opened: Open) -> None:
-    shown = opened(eight_page)
-    shown.drawn()
+def test_a_chart_is_read_and_zoomed_with_keys(desk: Shown) -> None:
+    shown = desk
     plot, group = _over_time(shown)
     whole = shown.page.evaluate(_ZOOMS, group)
     plot.focus()
@@ -150,9 +146,8 @@ def test_a_chart_is_read_and_zoomed_with_keys(eight_page: Path, opened: Open) ->
     shown.until(lambda found: found == whole, _ZOOMS, group)
 
 
-def test_the_numbers_behind_a_chart_are_a_table(eight_page: Path, opened: Open) -> None:
-    shown = opened(eight_page)
-    shown.drawn()
+def test_the_numbers_behind_a_chart_are_a_table(desk: Shown) -> None:
+    shown = desk
     frame = shown.page.locator("#scenario-1 figure", has_text="How workflows ended")
     frame.locator("summary").click()
     windows = shown.page.evaluate("harnessPage.drawn.get('chart-2').chart.tables[0].x.length")
