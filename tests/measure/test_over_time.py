@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from harness.execute import run
 from harness.measure.cut import Cut, Marks
 from harness.measure.known_rows import known_rows
-from harness.measure.metrics import summarise
+from harness.measure.metrics import MultiAgentLoadMetrics, summarise
 from harness.measure.over_time import MOST_OUTLIERS, OverTime, over_time
 from harness.measure.record import Outcome, Run, Series
 from harness.measure.tries import TryColumns
@@ -26,8 +26,6 @@ from tests.drive.random_scenarios import scenarios
 from tests.measure.made_runs import NAN, attempts, series, workflows
 from tests.measure.made_runs import run as made_run
 from tests.measure.made_runs import scenario as made_scenario
-
-REPLAYED = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 
 Interval = tuple[float, float, float]
 """From, until, how much."""
@@ -52,13 +50,21 @@ def replayed(intervals: Sequence[Interval], begin: float, end: float) -> tuple[f
 
 
 @given(scenarios(40), st.integers(0, 2**32))
-@REPLAYED
-def test_flights_and_counts_are_those_of_a_replay(scenario: Scenario, seed: int) -> None:
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+def test_every_window_is_that_of_a_replay(scenario: Scenario, seed: int) -> None:
     done = run(scenario, clock="virtual", seed=seed)
     seen = over_time(scenario, done)
     if seen is None:
         assert not done.ended_s > 0 or not len(done.workflows)
         return
+    metrics = summarise(scenario, [done])
+    flights_and_counts_are_replayed(done, seen, metrics)
+    latencies_are_replayed(scenario, done, seen)
+    if len(done.attempts):
+        pools_are_replayed(scenario, done, seen, metrics)
+
+
+def flights_and_counts_are_replayed(done: Run, seen: OverTime, metrics: MultiAgentLoadMetrics) -> None:
     rows = done.workflows
     ended = np.where(np.isnan(rows.finished_s), done.ended_s, rows.finished_s)
     counts = np.bincount(rows.outcome, minlength=len(Outcome))
@@ -73,21 +79,15 @@ def test_flights_and_counts_are_those_of_a_replay(scenario: Scenario, seed: int)
         mean, largest = replayed(flown, begin, end)
         assert seen.in_flight.mean[k] == pytest.approx(mean, abs=1e-6)
         assert seen.in_flight.max[k] >= largest  # workflows that end as they start are in no interval
-    assert seen.in_flight.max.max() == summarise(scenario, [done]).concurrent_workflows
+    assert seen.in_flight.max.max() == metrics.concurrent_workflows
 
 
-@given(scenarios(40), st.integers(0, 2**32))
-@REPLAYED
-def test_pools_are_those_of_a_replay_and_of_the_summary(scenario: Scenario, seed: int) -> None:
-    done = run(scenario, clock="virtual", seed=seed)
-    seen = over_time(scenario, done)
-    if seen is None or not len(done.attempts):
-        return
+def pools_are_replayed(scenario: Scenario, done: Run, seen: OverTime, metrics: MultiAgentLoadMetrics) -> None:
     rows = known_rows(scenario, done)
     breaker = [k for k, kind in enumerate(done.error_kinds) if kind.startswith("breaker_open:")]
     came = ~np.isin(done.attempts.error, breaker)
     asked = {kind.name: max(step.hold_b for step in kind.steps) for kind in scenario.types}
-    summary = {(one.kind, one.name): one for one in summarise(scenario, [done]).pools}
+    summary = {(one.kind, one.name): one for one in metrics.pools}
     blocking = any(pool.overflow == "block" for pool in scenario.pools)
     assert [pool.name for pool in seen.pools] == list(done.pool_names)
     for index, pool in enumerate(seen.pools):
@@ -128,13 +128,7 @@ def test_pools_are_those_of_a_replay_and_of_the_summary(scenario: Scenario, seed
                 assert known.max_utilization.value * known.size == pytest.approx(pool.busy.max.max())
 
 
-@given(scenarios(40), st.integers(0, 2**32))
-@REPLAYED
-def test_latencies_of_each_window_are_all_there(scenario: Scenario, seed: int) -> None:
-    done = run(scenario, clock="virtual", seed=seed)
-    seen = over_time(scenario, done)
-    if seen is None:
-        return
+def latencies_are_replayed(scenario: Scenario, done: Run, seen: OverTime) -> None:
     rows = done.workflows
     chosen = np.flatnonzero((rows.outcome <= Outcome.TIMED_OUT) & counted(scenario, done))
     assert seen.latency.count.sum() == len(chosen)
@@ -184,6 +178,14 @@ def level(cut: Cut, intervals: Sequence[tuple[float, float]]) -> tuple[list[floa
 )
 def test_levels_at_the_edges(intervals: list[tuple[float, float]], mean: list[float], most: list[float]) -> None:
     assert level(Cut.of(4.0, 2), intervals) == (mean, most)
+
+
+def test_the_percentiles_of_a_window_are_nearest_ranks() -> None:
+    rows = [(200.0 - k, 200.0 - k, 200.0, Outcome.SUCCEEDED) for k in range(1, 101)]
+    seen = over_time(made_scenario(), made_run(workflows(rows), ended_s=200.0))
+    assert seen is not None
+    assert seen.latency.count.tolist() == [0] * (seen.windows - 1) + [100]
+    assert [getattr(seen.latency, name)[-1] for name in ("min", "p50", "p95", "max")] == [1.0, 50.0, 95.0, 100.0]
 
 
 def test_a_mean_is_never_above_what_rows_say_was_the_most() -> None:

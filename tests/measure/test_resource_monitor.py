@@ -89,8 +89,7 @@ print(*watched(peak_and_drop), *watched(lambda: None))
 
 def test_a_busy_thread() -> None:
     def spin() -> None:
-        until = time.monotonic() + 0.6
-        while time.monotonic() < until:
+        while time.thread_time() < 0.4:  # of its own, however long others keep it from that
             pass
 
     def work() -> None:
@@ -101,7 +100,7 @@ def test_a_busy_thread() -> None:
     series = watch(work, include_children=False)
     cores = series.values["cpu_cores"]
     assert np.isnan(cores[0]), "there is no time before the first sample to compare with"
-    assert np.nanmax(cores) >= 0.4
+    assert cpu_seconds(series) >= 0.35
     share = series.values["cpu_share"]
     assert 0.0 <= np.nanmin(share) <= np.nanmax(share) <= 1.0
     assert series.values["threads"].max() >= series.values["threads"][0] + 1
@@ -120,15 +119,16 @@ def test_open_descriptors() -> None:
 
 
 def test_a_child_counts_with_its_memory_descriptors_and_cpu() -> None:
-    burn = "import time; memory = b'1' * 2**26; u = time.monotonic() + 2.5\nwhile time.monotonic() < u: pass"
+    burn = "import time; memory = b'1' * 2**26; u = time.monotonic() + {}\nwhile time.monotonic() < u: pass"
 
-    def work() -> None:
-        subprocess.run([sys.executable, "-c", burn], check=True)
+    def work(for_s: float) -> None:
+        subprocess.run([sys.executable, "-c", burn.format(for_s)], check=True)
 
-    both, own = watch(work), watch(work, include_children=False)
+    # children are looked for once a second; without them there is nothing to wait for
+    both, own = watch(lambda: work(2.5)), watch(lambda: work(0.3), include_children=False)
     assert both.values["rss_b"].max() - both.values["rss_b"][0] >= 60 * MIB
     assert own.values["rss_b"].max() - own.values["rss_b"][0] < 32 * MIB
-    assert np.nanmax(both.values["cpu_cores"]) >= 0.4
+    assert cpu_seconds(both) >= 0.4
     assert np.isnan(both.values["rss_peak_b"]).all() or np.isnan(both.values["rss_peak_b"][-1])
 
 
@@ -346,7 +346,7 @@ def test_samples_keep_to_the_clock_of_the_run() -> None:
     series = watch(lambda: time.sleep(0.5), time_origin=lambda: time.monotonic() - origin)
     assert 100.0 <= series.t_s[0] < 101.0
     assert (np.diff(series.t_s) >= 0).all()
-    assert 5 <= len(series.t_s) <= 13
+    assert 3 <= len(series.t_s) <= 3 + (series.t_s[-1] - series.t_s[0]) / 0.05
     assert not series.modelled
     assert all(len(values) == len(series.t_s) for values in series.values.values())
 

@@ -7,7 +7,7 @@ import re
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from rich.console import Console
@@ -79,6 +79,7 @@ def test_visible_texts_hold_nothing_that_acts(text: str) -> None:
     assert visible(shown) == shown
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=())))
 def test_any_text_is_made_visible(text: str) -> None:
     shown = visible(text)
@@ -141,6 +142,7 @@ def spaced(text: str) -> str:
     return re.sub(r"\\ +(?=[\\|])", r"\\", text)
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from("`|\\ a@#<*\n"), max_size=12))
 def test_a_code_span_holds_in_a_cell(text: str) -> None:
     tokens = tokens_of(f"| a | b |\n|---|---|\n| {code(text)} | end |\n")
@@ -150,6 +152,7 @@ def test_a_code_span_holds_in_a_cell(text: str) -> None:
     assert spaced(spans[0].strip()) == spaced(visible(text))
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from("`|\\ a@#1<*_[]()!~&;wG-H:/.\n"), max_size=20))
 def test_prose_is_only_text(text: str) -> None:
     tokens = tokens_of(f"- **x** {prose(text)}")
