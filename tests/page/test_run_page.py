@@ -97,6 +97,9 @@ def test_every_curve_is_the_series_of_the_json(eight: tuple[Report, ...], desk: 
         for value, level in dict(zip(quantiles["values_s"], quantiles["levels"], strict=True)).items():
             assert value == 0 or curve[value] == level
         ended = _chart(charts, f"scenario-{k}", "How workflows ended")
+        rates = _chart(charts, f"scenario-{k}", "Throughput")["drawn"]
+        assert rates[0][-1] == pytest.approx(over_time["windows"] * over_time["window_s"])  # the last step has an end
+        assert rates[1][:-1] == [count * (1 / over_time["window_s"]) for count in over_time["offered"]]
         total = ended["drawn"][1]  # the topmost of the stack: all that ended in each window
         assert total == [sum(each) for each in zip(*over_time["outcomes"].values(), strict=True)]
 

@@ -97,7 +97,12 @@
   const columns = (chart) => {
     const tables = chart.tables.map((table) => [table.x, ...table.lines.map((line) => line.values)]);
     const joined = tables.length === 1 ? tables[0] : uPlot.join(tables);
-    return { x: joined[0], values: joined.slice(1), lines: chart.tables.flatMap((table) => table.lines) };
+    const lines = chart.tables.flatMap((table) => table.lines);
+    const rows = joined[0].length;
+    // the last window is as wide as the others: its step ends where the windows do
+    const closes = chart.x_to != null && lines.some((line) => line.style === "step");
+    const [x, ...values] = closes ? joined.map((column, k) => [...column, k ? column[rows - 1] : chart.x_to]) : joined;
+    return { x, values, lines, rows };
   };
   const stackedUp = (values, shown) => {
     const sums = values[0].map(() => 0);
@@ -122,7 +127,7 @@
       made.stroke = () => faint(line.colour, 0.35);
       made.width = scale;
     } else {
-      if (line.style === "step") made.paths = uPlot.paths.stepped({ align: 1, extend: true });
+      if (line.style === "step") made.paths = uPlot.paths.stepped({ align: 1 });
       if (line.style !== "step") made.pxAlign = 0;
       if (line.style === "dashed") made.dash = [5 * scale, 4 * scale];
       if (line.style === "area") made.fill = () => faint(line.colour, colours.fill);
@@ -477,14 +482,14 @@
       const head = make("tr");
       for (const title of [state.chart.x_title, ...state.lines.map((line) => line.name)]) head.append(make("th", title));
       table.append(head);
-      state.x.slice(0, MOST_ROWS).forEach((x, at) => {
+      state.x.slice(0, Math.min(state.rows, MOST_ROWS)).forEach((x, at) => {
         const row = make("tr");
         row.append(make("td", xInWords(state, x)));
         for (const column of state.values) row.append(make("td", column[at] === undefined ? "" : inWords(column[at], state.chart.y_unit)));
         table.append(row);
       });
       sheet.append(table);
-      if (state.x.length > MOST_ROWS) sheet.append(make("p", `The first ${MOST_ROWS} of ${state.x.length}.`, "note"));
+      if (state.rows > MOST_ROWS) sheet.append(make("p", `The first ${MOST_ROWS} of ${state.rows}.`, "note"));
       folded.append(sheet);
     });
     return folded;
