@@ -7,8 +7,8 @@ DEV := $(VENV)/.installed-dev
 PEERS := $(VENV)-peers/.installed
 ACTIONS := $(wildcard .github/actions/*/action.yml)
 
-# what measures no time of its own may share the machine; pytest-benchmark and all that waits has it to itself
-ARITHMETIC := $(addprefix tests/,simulate adopt docs github house judge page plan report scenario totals)
+# what is judged by no real time may share the machine; pytest-benchmark and all that waits has it to itself
+ARITHMETIC := $(addprefix tests/,simulate adopt advise calibrate cli compare docs github house judge page plan policies report scenario totals)
 
 .PHONY: bench test lint types rules workflows docs tests compare-speed verdicts clean
 .DEFAULT_GOAL := bench
