@@ -14,12 +14,14 @@ import numpy as np
 
 from harness.measure.gauges import PoolSamples, connection_samples, pool_samples
 from harness.measure.record import Floats, Outcome, Run, Series
-from harness.measure.uses import Latencies, ResourceUse, UseKind, part
+from harness.measure.uses import Latencies, ResourceUse, UseKind, part, window_of
 from harness.units import format_duration
 
 _MACHINE = "the machine"
 _SHORTEST_S = 0.5
 """Of a shorter run, the samples (ten a second) say too little about the machine."""
+_LEAST_CPU_S = 0.1
+"""So much CPU time of the loop, which is no sample, says enough of a shorter run."""
 
 
 def uses_seen(
@@ -116,11 +118,9 @@ def _with_told(use: ResourceUse, told: tuple[float, float]) -> ResourceUse:
 
 def uses_of_process(runs: Sequence[Run]) -> tuple[ResourceUse, ...]:
     """Event loop, threads behind it and CPU of the machine, where they are real and the target's own."""
-    real = [run for run in runs if run.clock != "virtual" and run.ended_s >= _SHORTEST_S]
-    own = [run for run in real if run.generator.in_process]
-    if not own:
-        return ()
-    loop = _event_loop(own)
+    real = [run for run in runs if run.clock != "virtual" and run.generator.in_process]
+    loop = _event_loop([run for run in real if run.ended_s >= _SHORTEST_S or run.driver_cpu_s >= _LEAST_CPU_S])
+    own = [run for run in real if run.ended_s >= _SHORTEST_S]
     cpu = _mean(_weighted(run.resources, "cpu_share") for run in own if run.clock == "wall")
     queued = _mean(_queued(run.resources) for run in own)
     found = [loop] if loop is not None else []
@@ -134,12 +134,31 @@ def uses_of_process(runs: Sequence[Run]) -> tuple[ResourceUse, ...]:
 
 def _event_loop(runs: Sequence[Run]) -> ResourceUse | None:
     """Busy by the CPU time of its thread, or unable to answer by the beats sent to it: whichever is more."""
-    cpu = _mean(run.driver_cpu_s / run.ended_s for run in runs if not math.isnan(run.driver_cpu_s))
+    cpu = _mean(_of_the_loop(run) for run in runs if not math.isnan(run.driver_cpu_s))
     held = _mean(_unanswered(run.resources) for run in runs)
     if cpu is None and held is None:
         return None
     busy = min(1.0, max(cpu or 0.0, held or 0.0))
     return ResourceUse("event_loop", "event loop", 1.0, None, busy, busy, held, None, detail=_longest_stall(runs))
+
+
+def _of_the_loop(run: Run) -> float:
+    """The loop's CPU time as a share of the window, each workflow's taken to be spread over its life.
+
+    Of a short run, the drain is a third or more: over all of it, a loop that was busy until the last workflow came
+    would look half idle.
+    """
+    begin, end = window_of(run)
+    rows = run.workflows
+    begun = ~np.isnan(rows.started_s)
+    started = rows.started_s[begun]
+    finished = np.where(np.isnan(rows.finished_s), run.ended_s, rows.finished_s)[begun]
+    life = finished - started
+    inside = np.clip(finished, begin, end) - np.clip(started, begin, end)
+    parts = np.divide(inside, life, out=((started >= begin) & (started <= end)).astype(np.float64), where=life > 0)
+    if len(parts) and end > begin:
+        return run.driver_cpu_s * float(parts.mean()) / (end - begin)
+    return run.driver_cpu_s / run.ended_s if run.ended_s > 0 else 0.0
 
 
 def _unanswered(series: Series) -> float | None:

@@ -18,6 +18,7 @@ from harness.measure.little import littles_law
 from harness.measure.metrics import summarise
 from harness.measure.record import Outcome, PoolChanges
 from harness.measure.uses import ResourceUse, Uses
+from harness.measure.uses_seen import uses_of_process
 from harness.scenario.model import (
     BurstLoad,
     ClosedLoad,
@@ -284,6 +285,26 @@ def test_a_loop_that_is_held_all_the_time_is_the_limit(clock: str) -> None:
     scenario = one_step(ClosedLoad(10, workflows=60), 10)
     found = limiting(scenario, [run(scenario, target=blocks, clock=clock)])  # type: ignore[arg-type]  # both are clocks
     assert found.cause == "event_loop", found.sentence
+
+
+def of_a_loop(ended_s: float, cpu_s: float, rows: list[tuple[float, float, float, Outcome]]):  # type: ignore[no-untyped-def]
+    run_ = made_runs.run(made_runs.workflows(rows), ended_s=ended_s)
+    return dataclasses.replace(run_, clock="hybrid", driver_cpu_s=cpu_s)
+
+
+def test_the_drain_of_a_short_run_does_not_make_a_busy_loop_look_idle() -> None:
+    """Ten at a time, 20 in all: a loop held for 0.4 s until the last came, and then nothing but sleep for 0.1 s."""
+    rows = [(0.02 * k, 0.02 * k, 0.02 * k + 0.12, Outcome.SUCCEEDED) for k in range(20)]
+    (loop,) = uses_of_process([of_a_loop(0.5, 0.4, rows)])
+    assert loop.utilisation == pytest.approx(0.4 * (14 + 5 / 6 + 4 / 6 + 3 / 6 + 2 / 6 + 1 / 6) / 20 / 0.38)
+    assert (loop.utilisation or 0) > 0.4 / 0.5
+
+
+def test_a_run_that_is_too_short_for_samples_still_tells_of_its_loop() -> None:
+    rows = [(0.0, 0.0, 0.3, Outcome.SUCCEEDED)] * 20
+    (loop,) = uses_of_process([of_a_loop(0.3, 0.29, rows)])
+    assert loop.utilisation == pytest.approx(0.29 / 0.3)
+    assert uses_of_process([of_a_loop(0.05, 0.04, rows)]) == ()  # nor is a start-up called a limit
 
 
 # --------------------------------------------------------------------------- rules
