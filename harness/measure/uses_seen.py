@@ -143,11 +143,12 @@ def _event_loop(runs: Sequence[Run]) -> ResourceUse | None:
 
 
 def _of_the_loop(run: Run) -> float:
-    """The loop's CPU time as a share of the window, each workflow's taken to be spread over its life.
+    """The loop's CPU time as a share of the run, or of the window, each workflow's spread over its life: what is more.
 
     Of a short run, the drain is a third or more: over all of it, a loop that was busy until the last workflow came
-    would look half idle.
+    would look half idle. Where most of the CPU time comes early in a life, all of the run says more.
     """
+    whole = run.driver_cpu_s / run.ended_s if run.ended_s > 0 else 0.0
     begin, end = window_of(run)
     rows = run.workflows
     begun = ~np.isnan(rows.started_s)
@@ -156,9 +157,7 @@ def _of_the_loop(run: Run) -> float:
     life = finished - started
     inside = np.clip(finished, begin, end) - np.clip(started, begin, end)
     parts = np.divide(inside, life, out=((started >= begin) & (started <= end)).astype(np.float64), where=life > 0)
-    if len(parts) and end > begin:
-        return run.driver_cpu_s * float(parts.mean()) / (end - begin)
-    return run.driver_cpu_s / run.ended_s if run.ended_s > 0 else 0.0
+    return max(whole, run.driver_cpu_s * float(parts.mean()) / (end - begin)) if len(parts) and end > begin else whole
 
 
 def _unanswered(series: Series) -> float | None:
