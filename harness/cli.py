@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -21,13 +20,13 @@ from harness.cli_compare import compare, continuous, history
 from harness.cli_completion import completion, scenarios, targets
 from harness.cli_exports import exports, of_runs, of_what_was_written, schema
 from harness.cli_github import github
-from harness.cli_help import TaughtGroup
 from harness.cli_long import checkpoints, ways_of_driving
 from harness.cli_provider import fake_llm
+from harness.cli_refusals import Refusing
 from harness.cli_settings import SettledCommand
-from harness.cli_suggestions import after_error, after_reports, say, somebody_looks
+from harness.cli_suggestions import after_reports, say, somebody_looks
 from harness.cli_sweep import sweep
-from harness.errors import DeclarationError, ExitCode, HarnessError, Mistake
+from harness.errors import DeclarationError, ExitCode, Mistake
 
 if TYPE_CHECKING:
     from harness.cli_exports import Exports
@@ -46,43 +45,7 @@ _FILE = click.option(
 )
 
 
-class _Refusing(TaughtGroup):
-    """A group that turns every refusal of ours into one screen of text and the exit code it carries."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Keep the command's own words, for documents that say how they were made."""
-        ctx.obj = list(args)
-        return super().parse_args(ctx, args)
-
-    def main(self, *args: Any, **extra: Any) -> Any:
-        """As click's, where a caller has closed standard streams, too."""
-        _open_streams()
-        return super().main(*args, **extra)
-
-    def invoke(self, ctx: click.Context) -> object:
-        try:
-            return super().invoke(ctx)
-        except HarnessError as error:
-            click.echo("\n".join([f"error: {error}", *after_error(error, ctx.obj or [])]), err=True)
-            ctx.exit(error.exit_code)
-        except KeyboardInterrupt:
-            click.echo("interrupted", err=True)
-            ctx.exit(ExitCode.INTERRUPTED)
-        except BrokenPipeError:
-            raise  # a pager that has seen enough: click ends quietly
-        except OSError as error:
-            click.echo(f"error: the output cannot be written: {error.strerror}", err=True)
-            ctx.exit(ExitCode.USAGE)
-
-
-def _open_streams() -> None:
-    """Nothing is read from a standard stream that is closed, or written to it; nor to a report that got its number."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - open as long as the process is
-
-
-@click.group(cls=_Refusing, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Refusing, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(harness.__version__, prog_name="harness")
 def main() -> None:
     """Load benchmarks for multi-agent workflow orchestrators.
@@ -94,7 +57,7 @@ def main() -> None:
 
     \b
     Exit codes: 0 held, 1 regression, 2 usage or bad input, 3 not enough to judge,
-    4 baseline broken, 5 run invalid, 130 interrupted, 143 terminated.
+    4 baseline broken, 5 run invalid, 70 fault of the harness, 130 interrupted, 143 terminated.
     """
 
 

@@ -35,6 +35,8 @@ class ExitCode(enum.IntEnum):
     """At least one baseline line is broken."""
     RUN_INVALID = 5
     """The run cannot be believed, or did not end within its run timeout."""
+    FAULT = 70
+    """A fault of the harness itself (EX_SOFTWARE of sysexits.h): it says nothing about what was measured."""
     INTERRUPTED = 130
     """Ctrl-C (SIGINT): what was measured so far was written."""
     TERMINATED = 143

@@ -229,3 +229,17 @@ def test_help_teaches_with_examples() -> None:
         assert done.exit_code == 0
         assert "Usage:" in done.output
     assert "harness run --clock virtual" in harness("--help").output
+
+
+def test_a_fault_of_our_own_is_no_regression(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python ends with 1 after an exception, and 1 says that a comparison found something."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a fault")
+
+    monkeypatch.setattr("harness.report.listing.listing", broken)
+    done = harness("list")
+    assert done.exit_code == ExitCode.FAULT == 70
+    assert "ZeroDivisionError: a fault" in done.stderr
+    assert "fault of the harness" in done.stderr.splitlines()[-1]
+    assert done.stdout == ""

@@ -31,6 +31,7 @@ MAY_OPEN_FILES = (
     "bridges/",
     "adopt/",  # writes into and examines a user's repository
     "cli.py",
+    "cli_refusals.py",  # the null device, for streams that are closed
 )
 FILE_METHODS = {"read_text", "read_bytes", "write_text", "write_bytes", "open", "unlink", "mkdir", "touch"}
 MAY_DRAW = ("plan/draws.py",)

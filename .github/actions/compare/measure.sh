@@ -50,7 +50,7 @@ for written in "$folder"/comparison-*.json; do
     mv "$written" "$comparison"
   fi
 done
-verdicts=([0]=held [1]=regression [2]=usage [3]=not-enough [5]=run-invalid [130]=interrupted [143]=terminated)
+verdicts=([0]=held [1]=regression [2]=usage [3]=not-enough [5]=run-invalid [70]=fault [130]=interrupted [143]=terminated)
 cat "$folder/summary.md" >> "$GITHUB_STEP_SUMMARY"
 {
   echo "verdict=${verdicts[$code]:-unknown}"
