@@ -16,6 +16,7 @@ from harness.judge.capacity.fits import Fit
 from harness.judge.capacity.record import Capacity, Trial
 from harness.measure.metrics import Estimate
 from harness.report.build import public_target
+from harness.report.consistency_of_others import contradictions_of
 from harness.report.document import write_document
 from harness.report.figures import number, text
 from harness.scenario.model import Scenario
@@ -163,7 +164,7 @@ def capacity_mistakes(document: Any) -> list[Mistake]:
     """Everything that keeps `document` from being what its schema describes."""
     from harness.schema import schema_mistakes  # noqa: PLC0415 - jsonschema is not needed to search
 
-    return schema_mistakes("capacity", document)
+    return schema_mistakes("capacity", document) or contradictions_of("capacity", document)
 
 
 def refuse_capacity(document: Document) -> None:

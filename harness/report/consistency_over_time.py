@@ -11,6 +11,8 @@ from harness.errors import Mistake
 _ROUNDING = 1e-5
 """Figures there have six significant digits; those that they are held against have all of theirs."""
 
+_LEAST_WINDOW_S, _LONGEST_WINDOW_S = 1e-15, 1e15
+
 _Value = float | None
 
 
@@ -20,7 +22,7 @@ def contradictions_over_time(document: Mapping[str, Any]) -> Iterator[Mistake]:
     if quantiles is not None:
         yield from _quantiles(quantiles, document)
     if over_time is not None:
-        wrong = list(_lengths(over_time))
+        wrong = [*_lengths(over_time), *_window(over_time)]
         yield from wrong or (*_sums(over_time, document), *_orders(over_time))
 
 
@@ -75,6 +77,13 @@ def _lengths(block: Mapping[str, Any]) -> Iterator[Mistake]:
     if outliers is not None and len(outliers["t_s"]) != len(outliers["latency_s"]):
         found = f"{len(outliers['latency_s'])} values"
         yield Mistake("over_time.outliers.latency_s", found, f"{len(outliers['t_s'])}, one for each of t_s")
+
+
+def _window(block: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Times and rates of the windows are products and quotients of their length, and must be finite."""
+    if not _LEAST_WINDOW_S <= block["window_s"] <= _LONGEST_WINDOW_S:
+        allowed = f"from {_LEAST_WINDOW_S:g} to {_LONGEST_WINDOW_S:g} s"
+        yield Mistake("over_time.window_s", repr(block["window_s"]), allowed)
 
 
 def _sums(block: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[Mistake]:

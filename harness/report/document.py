@@ -12,6 +12,7 @@ import math
 import os
 import re
 import stat
+import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from itertools import count
@@ -241,7 +242,9 @@ def _kind(path: Path) -> str:
 
 def parse_json(source: str, text: str, *, strict: bool = True) -> Any:
     """The JSON `text`; `source` names it in errors. Raises `ReportError` as `read_json` does."""
-    numbers: dict[str, Any] = {"parse_constant": _refuse_constant, "parse_float": _finite_float} if strict else {}
+    numbers: dict[str, Any] = {}
+    if strict:
+        numbers = {"parse_constant": _refuse_constant, "parse_float": _finite_float, "parse_int": _finite_int}
     try:
         return json.loads(text, object_pairs_hook=_unique_keys, **numbers)
     except json.JSONDecodeError as error:
@@ -273,6 +276,17 @@ def _finite_float(digits: str) -> float:
     value = float(digits)
     if not math.isfinite(value):
         raise ValueError(f"the number {digits}, which is too large for a float")
+    return value
+
+
+def _finite_int(digits: str) -> int:
+    """An integer that a float can be near: figures are computed with, and there is no float of 400 digits."""
+    value = int(digits)
+    if len(digits) > sys.float_info.max_10_exp:
+        try:
+            float(value)
+        except OverflowError:
+            raise ValueError(f"a number of {len(digits)} digits, which is too large for a float") from None
     return value
 
 

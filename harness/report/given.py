@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from harness.errors import ExitCode, Mistake, ReportError
+from harness.report.consistency_of_others import contradictions_of
 from harness.report.document import json_text, read_json, read_reports, refuse
 from harness.report.model import Report
 from harness.report.text import encodable
@@ -79,7 +80,7 @@ def _mistakes(kind: str) -> Callable[[Any], list[Mistake]]:
         return history_mistakes
     from harness.schema import schema_mistakes  # noqa: PLC0415 - jsonschema is needed where a file is read
 
-    return lambda document: schema_mistakes(kind, document)
+    return lambda document: schema_mistakes(kind, document) or contradictions_of(kind, document)
 
 
 def exit_code_of(given: Given) -> ExitCode:

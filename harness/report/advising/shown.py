@@ -117,7 +117,7 @@ def _lines(broken: list[str]) -> str:
 def effect_in_words(document: Document, one: Document) -> str:
     """`4.1 s → 1.9 s [1.8 s, 2 s]`: what is now, and that plus the paired difference with its interval."""
     now, effect = document["now"]["value"], one["effect"]
-    if now is None or effect is None:
+    if now is None or effect is None or effect["mean"] is None:
         return "not observable"
     if one["does"] == "nothing":
         return f"{_shown(document, now)}, no change"
