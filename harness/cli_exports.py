@@ -11,7 +11,7 @@ import click
 
 from harness.cli_completion import schemas
 from harness.cli_help import TaughtCommand
-from harness.errors import DeclarationError, Mistake
+from harness.errors import DeclarationError, Mistake, ReportError
 
 if TYPE_CHECKING:
     from harness.measure.record import Run
@@ -75,14 +75,25 @@ class Exports:
             self.rows.append(rows_of(done))
 
     def write(self, reports: Sequence[Report], compared: Document | None = None) -> None:
-        """Write every file that was asked for, and say where; a page shows what the reports were `compared` with."""
-        for name, path in self.files.items():
-            if self.figures and name in ("csv", "parquet"):
-                from harness.report.figures_table import write_figures  # noqa: PLC0415 - only what is asked for
+        """Write every file that was asked for, and say where; a page shows what the reports were `compared` with.
 
-                click.echo(f"{name}: {write_figures(reports, path)}", err=True)
-            else:
-                click.echo(f"{name}: {_write(name, path, reports, self.rows, compared)}", err=True)
+        One that cannot be written keeps no other from being: rows are nowhere else. Raises afterwards.
+        """
+        failed: list[ReportError] = []
+        for name, path in self.files.items():
+            try:
+                click.echo(f"{name}: {self._written(name, path, reports, compared)}", err=True)
+            except ReportError as error:
+                failed.append(error)
+        if failed:
+            raise ReportError("\n".join(map(str, failed))) from failed[0]
+
+    def _written(self, name: str, path: Path, reports: Sequence[Report], compared: Document | None) -> Path:
+        if self.figures and name in ("csv", "parquet"):
+            from harness.report.figures_table import write_figures  # noqa: PLC0415 - only what is asked for
+
+            return write_figures(reports, path)
+        return _write(name, path, reports, self.rows, compared)
 
     def write_other(self, given: Given) -> None:
         """The same of what is no report, of which there is a page and nothing else; raises `DeclarationError`."""

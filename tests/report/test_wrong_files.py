@@ -57,3 +57,23 @@ def test_a_link_leads_to_what_is_replaced(option: str) -> None:
     assert link.is_symlink()
     assert kept.read_bytes() == link.read_bytes() != b"old"
     assert [path.name for path in kept.parent.iterdir()] == ["w"]
+
+
+@pytest.mark.parametrize(("gone", "kept"), [("--html", "--csv"), ("--junit", "--openmetrics")])
+def test_a_file_that_cannot_be_written_after_the_run_keeps_no_other_from_being(gone: str, kept: str) -> None:
+    """Rows are nowhere but in the file that was asked for: one full disk must not cost what another has room for."""
+    Path("filled.py").write_text(
+        "import pathlib, shutil\n"
+        "async def handle(workflow):\n"
+        "    if pathlib.Path('full').is_dir():\n"
+        "        shutil.rmtree('full')\n"
+        "    pathlib.Path('full').touch()\n"
+    )
+    Path("full").mkdir()
+    asked = (gone, f"full/w{ENDINGS[gone]}", kept, f"w{ENDINGS[kept]}")
+    done = command("run", "10_concurrent_workflows", "--target", "filled.py:handle", "--clock", "virtual", "-q", *asked)
+    assert done.exit_code == ExitCode.USAGE
+    assert f"error: full/w{ENDINGS[gone]}: cannot write" in done.stderr
+    assert Path(f"w{ENDINGS[kept]}").stat().st_size > 0
+    assert f"{kept.removeprefix('--')}: w{ENDINGS[kept]}" in done.stderr
+    assert Path("full").stat().st_size == 0
