@@ -33,6 +33,9 @@ SIZES_B = {
 RATES_PER_S = {"/s": 1.0, "/min": 1 / 60, "/h": 1 / 3600}
 SHARES = {"%": 0.01}
 
+UNCOUNTABLE = 1e15
+"""Whole numbers from here on are shown by three digits and a power: a float soon tells them apart no more."""
+
 _POWERS = {"ns": -9, "us": -6, "µs": -6, "ms": -3, "%": -2}
 
 DURATION = "a duration with a unit (ns, us, ms, s, min, h), such as '300 ms'"
@@ -114,7 +117,7 @@ def _digits(value: float) -> float:
 
 def _trim(value: float) -> str:
     text = f"{value:.0f}"
-    return text if 1000 <= abs(float(text)) < 1e15 else f"{_digits(value):g}"
+    return text if 1000 <= abs(float(text)) < UNCOUNTABLE else f"{_digits(value):g}"
 
 
 def format_duration(seconds: float) -> str:

@@ -23,7 +23,7 @@ from typing import Literal
 from harness.judge.observed import METRICS, UNSEEN, Observed, finite
 from harness.measure.metrics import Estimate, MultiAgentLoadMetrics
 from harness.scenario.model import BASELINE_METRICS, BaselineLine, Scenario
-from harness.units import format_duration, format_rate, format_share, format_size
+from harness.units import UNCOUNTABLE, format_duration, format_rate, format_share, format_size
 
 BaselineVerdict = Literal["held", "broken", "cannot_tell"]
 AT_THE_LIMIT = 1e-9
@@ -146,7 +146,7 @@ def _noted(text: str, note: str) -> str:
 
 
 def _count(value: float) -> str:
-    return f"{value:.0f}" if value == round(value) else f"{value:.3g}"
+    return f"{value:.0f}" if value == round(value) and abs(value) < UNCOUNTABLE else f"{value:.3g}"
 
 
 FORMATS: Mapping[str, Callable[[float], str]] = {

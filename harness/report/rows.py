@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from harness.report.model import Report
 from harness.report.text import visible
-from harness.units import format_duration, format_rate, format_share, format_size
+from harness.units import UNCOUNTABLE, format_duration, format_rate, format_share, format_size
 
 NOT_OBSERVED = "n/a"
 VERDICTS = {
@@ -156,7 +156,7 @@ def _rejected(report: Report) -> str:
 
 
 def _count(value: float) -> str:
-    return f"{value:.0f}"
+    return f"{value:.0f}" if abs(value) < UNCOUNTABLE else f"{value:.3g}"
 
 
 _SHARED = frozenset({"target", "clock"})

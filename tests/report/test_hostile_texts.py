@@ -14,6 +14,8 @@ from rich.console import Console
 
 from harness.report.markdown import code, markdown, prose
 from harness.report.model import Report
+from harness.report.page.run import run_page
+from harness.report.page.shell import page_text
 from harness.report.terminal import plain, show_on
 from harness.report.text import columns_wide, encodable, visible
 from tests.report.made_reports import make_report
@@ -162,3 +164,12 @@ def test_prose_is_only_text(text: str) -> None:
     }  # fmt: skip
     shown = "".join(content for kind, content in tokens if kind in ("text", "text_special"))
     assert shown.replace("\u200b", "") == f"x {visible(text)}".rstrip() or not visible(text)
+
+
+def test_a_count_that_nothing_can_count_takes_no_more_room_than_another() -> None:
+    document = dict(make_report().document)
+    document["queue_metrics"] = dict(document["queue_metrics"], max_depth=1e300)
+    report = Report(document)
+    for written in (plain([report]), markdown([report]), page_text(run_page((report,)))):
+        assert "1e+300" in written
+        assert not re.search(r"[0-9\u202f]{100}", written)

@@ -11,14 +11,15 @@ from typing import Any
 
 from harness.report.page.markup import Element, element
 from harness.report.text import visible
-from harness.units import format_duration, format_rate, format_share, format_size
+from harness.units import UNCOUNTABLE, format_duration, format_rate, format_share, format_size
 
 NOT_OBSERVED = "n/a"
 
 
 def count(value: float) -> str:
-    """A count; a mean of counts keeps three digits."""
-    return f"{value:,.0f}".replace(",", "\u202f") if value == int(value) else f"{value:.3g}"
+    """A count; a mean of counts keeps three digits, and so does what a target says and nothing can count."""
+    whole = value == int(value) and abs(value) < UNCOUNTABLE
+    return f"{value:,.0f}".replace(",", "\u202f") if whole else f"{value:.3g}"
 
 
 FORMS: dict[str, Callable[[float], str]] = {
