@@ -267,7 +267,7 @@ def _allowed(schema: Any, root: Any) -> str:
     if "title" in schema:
         return str(schema["title"])
     if "enum" in schema:
-        return one_of(map(str, schema["enum"]), "")
+        return one_of(("null" if value is None else str(value) for value in schema["enum"]), "")
     if "const" in schema:
         return _shown(schema["const"])
     kinds = schema.get("type", [])

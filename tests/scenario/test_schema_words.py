@@ -54,6 +54,7 @@ SHAPES = {
         (POOL, {"sizes": 1}, ["sizes: expected size, found an unknown key"]),
         (POOL, [], ["top level: expected a table, found an empty list"]),
         ({"type": ["number", "null"]}, "x", ["top level: expected a number or null, found 'x'"]),
+        ({"enum": ["a", None]}, 1, ["top level: expected one of a, null, found 1"]),
         ({"const": 3}, 4, ["top level: expected 3, found 4"]),
         ({"exclusiveMinimum": 0, "maximum": 1}, 0, ["top level: expected more than 0 and at most 1, found 0"]),
         (
