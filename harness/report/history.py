@@ -140,7 +140,9 @@ def headline_of(document: Document) -> str:
     series = document["series"]
     stepped = sum(bool(one["steps"]) for one in series)
     judged = sum(one["newest"] != "too short" for one in series)
-    return f"{stepped} of {judged} metrics changed over the commits; {len(series) - judged} are too short to tell"
+    short = len(series) - judged
+    rest = f"; {short} {'is' if short == 1 else 'are'} too short to tell" if short else ""
+    return f"{stepped} of {judged} metrics changed over the commits{rest}"
 
 
 def _rows(document: Document) -> Iterator[tuple[str, ...]]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from harness.bridges.sides import CONCLUSIONS
+from harness.report.history import headline_of
 from tests.compare.made import Document, command, real_report, scaled, variant, write
 from tests.compare.toy import commit, git
 
@@ -70,6 +71,14 @@ def test_what_was_concluded_lies_beside_reports_and_is_no_run() -> None:
     write(only / "capacity.json", {"schema_version": 1, "kind": "capacity"})
     done = command("compare", "only", "reports")
     assert (done.exit_code, "only what was concluded from some" in done.output) == (3, True), done.output
+
+
+@pytest.mark.parametrize(
+    ("short", "says"), [(0, ""), (1, "; 1 is too short to tell"), (2, "; 2 are too short to tell")]
+)
+def test_the_headline_speaks_of_short_series_only_where_there_are_some(short: int, says: str) -> None:
+    series = [{"steps": [1], "newest": "steady"}] + [{"steps": [], "newest": "too short"}] * short
+    assert headline_of({"series": series}) == f"1 of 1 metrics changed over the commits{says}"
 
 
 def test_it_reads_as_lines_and_as_markdown(past: list[str]) -> None:
