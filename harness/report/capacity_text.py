@@ -27,7 +27,7 @@ def show_capacity(document: Document, stream: TextIO) -> None:
 
 def plain_capacity(document: Document) -> str:
     """The result as lines of text; ends with a newline."""
-    lines = [_headline(visible(one, 400)) for one in document["sentences"]]
+    lines = [_headline(visible(one, 400)) for one in document["sentences"] or ["nothing was found"]]
     lines += [f"{visible(document['scenario'])}, {_context(document)}", ""]
     rows = _rows(document)
     widths = [max(columns_wide(row[k]) for row in rows) for k in range(len(rows[0]))]

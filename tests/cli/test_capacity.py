@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from harness.cli import main
 from harness.errors import ExitCode
+from harness.report.capacity_text import capacity_markdown, plain_capacity
 from harness.schema import schema_mistakes
 
 Call = Callable[..., Result]
@@ -51,6 +52,10 @@ def test_json_and_markdown_say_the_same(call: Call) -> None:
     assert marked.startswith("**Agent pool is exhausted at 10 ")
     assert schema_mistakes("capacity", document) == []
     assert "| in flight | throughput |" in marked
+    # a search that was stopped before it had measured anything has no sentences
+    nothing = document | {"sentences": [], "trials": [], "fits": []}
+    assert plain_capacity(nothing).startswith("Nothing was found.\n")
+    assert capacity_markdown(nothing).startswith("**Nothing was found.**")
 
 
 @pytest.mark.parametrize("ending", ["png", "html"])
