@@ -239,6 +239,11 @@ _COUNTED = {
 }
 
 
+def _words_of(values: Iterable[Any]) -> Iterator[str]:
+    """The values of an `enum`, as the document would have them."""
+    return ("null" if value is None else str(value) for value in values)
+
+
 def _broken(error: Error, root: Any) -> str:
     """What the rule that `error` breaks allows, as a phrase."""
     rule, value, schema = error.validator, error.validator_value, error.schema
@@ -246,7 +251,7 @@ def _broken(error: Error, root: Any) -> str:
     if schema is False:
         phrase = "nothing"
     elif rule == "enum":
-        phrase = one_of(map(str, value), error.instance)
+        phrase = one_of(_words_of(value), error.instance)
     elif rule in _RANGE:
         phrase = _range(schema)
     elif rule in _COUNTED:
@@ -267,7 +272,7 @@ def _allowed(schema: Any, root: Any) -> str:
     if "title" in schema:
         return str(schema["title"])
     if "enum" in schema:
-        return one_of(("null" if value is None else str(value) for value in schema["enum"]), "")
+        return one_of(_words_of(schema["enum"]), "")
     if "const" in schema:
         return _shown(schema["const"])
     kinds = schema.get("type", [])
