@@ -355,8 +355,6 @@ JUNK = {
     "raises": (_raises, "RuntimeError: no figures"),
     "none": (lambda: None, "AttributeError"),
     "a list": (lambda: [1, 2], "AttributeError"),
-    "text values": (lambda: {"queue_depth": "many"}, "ValueError"),
-    "nested": (lambda: {"queue": {"depth": 1}}, "TypeError"),
 }
 
 
@@ -370,6 +368,28 @@ def test_gauges_that_fail_leave_the_run_and_one_doubt(gauges: Any, text: str) ->
     assert "gauges() failed" in doubt
     assert text in doubt
     assert len(done.gauges.t_s) == 0
+
+
+LEFT_OUT = {
+    "text": ("many", "gauge odd is left out: ValueError"),
+    "nested": ({"depth": 1}, "gauge odd is left out: TypeError"),
+    "beyond a float": (10**400, "gauge odd is left out: OverflowError"),
+    "a name too long": (1.0, "its name has 1000 characters, and 200 are allowed"),
+}
+
+
+@pytest.mark.parametrize(("value", "text"), LEFT_OUT.values(), ids=LEFT_OUT.keys())
+def test_a_gauge_that_is_none_costs_the_others_nothing(value: Any, text: str) -> None:
+    odd = "o" * 1000 if "name" in text else "odd"
+    target = AsyncRun()
+    target.gauges = lambda: {"queue_depth": 2, odd: value}  # type: ignore[attr-defined]  # any object may carry it
+    done = drive(target)
+    (doubt,) = done.doubts
+    assert text in doubt
+    assert len(doubt) < 400
+    assert list(done.gauges.values) == ["queue_depth"]
+    assert (done.gauges.values["queue_depth"] == 2.0).all()
+    assert len(done.gauges.t_s) > 0
 
 
 class OwnBaseError(BaseException):
