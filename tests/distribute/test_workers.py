@@ -28,16 +28,17 @@ CLOSED = scenario_with(ClosedLoad(10, workflows=120))
 
 
 def test_two_workers_give_the_run_of_one() -> None:
-    alone = harness.run(OPEN, target=f"{FLOWS}:handle", seed=5)
+    alone = harness.run(OPEN, target=f"{FLOWS}:handle", seed=5, clock="virtual")
     together = drive_with(Crew(2), OPEN, 5, target=f"{FLOWS}:handle")
     assert isinstance(together, Run)
     assert together.workflows.due_s.tolist() == alone.workflows.due_s.tolist()
     assert together.workflows.type.tolist() == alone.workflows.type.tolist()
     assert (together.workflows.outcome == Outcome.SUCCEEDED).all()
-    # each workflow has its own luck, whoever drives it: its service time is at least what it drew
+    # each workflow has its own luck, whoever drives it: with another's, some would take less than they drew
     took = together.workflows.finished_s - together.workflows.started_s
     drawn = alone.workflows.finished_s - alone.workflows.started_s
-    assert np.corrcoef(took, drawn)[0, 1] > 0.5
+    assert (took >= drawn - 1e-4).all()
+    assert np.ptp(drawn) > 0.015
     assert [share.offered for share in together.shares] == [(len(took) + 1) // 2, len(took) // 2]
     assert all(share.clock_error_s < 0.1 for share in together.shares)
 
