@@ -23,7 +23,7 @@ from harness.report.comparison_rows import (
     outcome,
     remarks,
     sides,
-    tally,
+    tally_beside,
     told_by_its_row,
     with_verdict,
     word,
@@ -34,7 +34,8 @@ from harness.report.markdown import code, prose
 def comparison_markdown(document: Document) -> str:
     """The comparison as Markdown; ends with a newline."""
     said = headline(document)
-    parts = [f"**{prose(said[:1].upper() + said[1:])}** ({prose(tally(document))}). {prose(outcome(document))}"]
+    opening = f"**{prose(said[:1].upper() + said[1:])}**{tally_beside(document)}."
+    parts = [f"{opening} {prose(outcome(document))}"]
     parts += _context(document)
     parts += _first(document)
     parts += _folded(document)

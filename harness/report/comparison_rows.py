@@ -38,13 +38,32 @@ def headline(document: Document) -> str:
     counts = document["counts"]
     total, regressed = counts["total"], counts["regressed"]
     if not total:
-        return "nothing was compared" + (f", {counts['new']} metrics are new" if counts["new"] else "")
+        return "nothing was compared" + (f", {_are(counts['new'])} new" if counts["new"] else "")
+    if not counts["compared"]:
+        return _nothing_comparable(counts)
     others = counts["compared"] - regressed
     if not regressed:
         return f"no metric regressed; {others} of {total} compared"
     waived = sum(bool(one["waiver"] and one["waiver"]["accepted"]) for one in with_verdict(document, "regressed"))
     told = f" ({waived} of them waived)" if waived else ""
     return f"{regressed} of {total} metrics regressed{told}; {others} of {total - regressed} others compared"
+
+
+def _nothing_comparable(counts: Mapping[str, int]) -> str:
+    """`nothing could be compared: 8 metrics are missing, 56 incomparable, 3 new`."""
+    first, *others = [word for word in ORDER if counts[word]]
+    rest = "".join(f", {counts[word]} {word}" for word in others)
+    return f"nothing could be compared: {_are(counts[first])} {first}{rest}"
+
+
+def _are(count: int) -> str:
+    return "1 metric is" if count == 1 else f"{count} metrics are"
+
+
+def tally_beside(document: Document) -> str:
+    """The tally in brackets, to stand behind the headline; nothing where the headline has counted them already."""
+    counts = document["counts"]
+    return "" if counts["total"] and not counts["compared"] else f" ({tally(document)})"
 
 
 def tally(document: Document) -> str:

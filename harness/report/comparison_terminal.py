@@ -19,7 +19,7 @@ from harness.report.comparison_rows import (
     outcome,
     remarks,
     sides,
-    tally,
+    tally_beside,
     told_by_its_row,
     with_verdict,
     word,
@@ -56,7 +56,7 @@ def show_comparison(document: Document, stream: TextIO) -> None:
 def plain_comparison(document: Document) -> str:
     """The comparison as lines of text, without any limit of width; ends with a newline."""
     said = headline(document)
-    lines = [said[:1].upper() + said[1:] + f" ({tally(document)}).", outcome(document), *_context(document)]
+    lines = [said[:1].upper() + said[1:] + f"{tally_beside(document)}.", outcome(document), *_context(document)]
     table = list(_table(document))
     if table:
         lines += ["", *table]

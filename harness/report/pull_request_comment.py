@@ -17,6 +17,7 @@ from harness.report.comparison_rows import (
     Document,
     Metric,
     cells,
+    headline,
     measuring,
     notes,
     outcome,
@@ -126,6 +127,9 @@ def _headline(document: Document, memory: Memory) -> str:
     if document["verdict"] == "regressed":
         said = f"Regressed: {counts['regressed']} of {counts['total']} metrics"
         return f"{said}; {again}; {compared}" if resolved else f"{said}; {compared}"
+    if not counts["compared"]:
+        said = headline(document)
+        return f"{said[:1].upper()}{said[1:]}; {compared}"
     if document["verdict"] == "not_enough":
         return f"Not enough to judge: {compared}"
     if resolved and not memory.regressed:

@@ -48,7 +48,11 @@ VIRTUAL: dict[str, tuple[Case, int, str]] = {
         "seeds: base 0 to 4, head 0 to 3",
     ),
     "an invalid run": (lambda r, _: (r, variant(r, status="invalid: stopped early")), 3, "head: the run is invalid"),
-    "nothing in common": (lambda r, _: (r, variant(r, scenario="another")), 3, "0 of 8 compared"),
+    "nothing in common": (
+        lambda r, _: (r, variant(r, scenario="another")),
+        3,
+        "Nothing could be compared: 8 metrics are missing, 8 new.",
+    ),
     "a scenario gone": (
         lambda r, _: ([r, variant(r, scenario="another")], variant(r)),
         3,
@@ -62,7 +66,11 @@ VIRTUAL: dict[str, tuple[Case, int, str]] = {
         "expected results of one commit",
     ),
     "two tools on one side": (lambda r, _: ([r, _pytest_file()], r), 2, "expected results of one tool"),
-    "two tools on two sides": (lambda r, _: (r, _pytest_file()), 3, "0 of 8 compared"),
+    "two tools on two sides": (
+        lambda r, _: (r, _pytest_file()),
+        3,
+        "Nothing could be compared: 8 metrics are missing, 1 new.",
+    ),
     "an empty folder": (lambda r, _: ([], r), 3, "no results (*.json) in this folder"),
     "truncated JSON": (lambda r, _: (r, json.dumps(r)[:-40]), 2, "(is it truncated?)"),
     "NaN in a report": (lambda r, _: (r, json.dumps(r).replace('"offered": 40', '"offered": NaN', 1)), 2, "NaN"),

@@ -14,8 +14,11 @@ from harness.errors import ReportError
 from harness.report.comparison import comparison_mistakes, read_comparison
 from harness.report.comparison_markdown import comparison_markdown
 from harness.report.comparison_terminal import plain_comparison
+from harness.report.page.comparison import comparison_page
+from harness.report.pull_request_comment import Posting, comment_body
 from harness.schema import load_schema
 from tests.compare.made import Document, command, real_report, scaled, variant, write
+from tests.github.made import comparison, metric
 
 HOSTILE = "x|`y`\n\x1b[31m<img src=x onerror=1> @someone #1 https://e.org ::error::\u202e [a](b)"
 
@@ -57,6 +60,28 @@ def test_the_verdict_comes_first_and_what_is_well_is_folded(compared: dict[str, 
     assert "unchanged" not in above.split("\n", 1)[1]
     assert below.count("**unchanged**") == 3
     assert plain_comparison(compared).startswith("5 of 16 metrics regressed; 3 of 11 others compared")
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "said"),
+    [
+        (["incomparable"] * 64, "Nothing could be compared: 64 metrics are incomparable"),
+        (["missing"], "Nothing could be compared: 1 metric is missing"),
+        (["missing", "new", "incomparable"], "Nothing could be compared: 1 metric is missing, 1 incomparable, 1 new"),
+        (["new"], "Nothing was compared, 1 metric is new"),
+        ([], "Nothing was compared"),
+        (["unchanged", "incomparable"], "No metric regressed; 1 of 2 compared"),
+    ],
+)
+def test_where_nothing_could_be_compared_that_is_said_first(verdicts: list[str], said: str) -> None:
+    made = comparison([metric(f"few.m{k}", verdict) for k, verdict in enumerate(verdicts)])
+    assert not comparison_mistakes(made)
+    assert re.match(re.escape(said) + r"( \(|\.$)", plain_comparison(made).splitlines()[0])
+    assert re.match(re.escape(f"**{said}**") + r"( \(|\. )", comparison_markdown(made))
+    assert comparison_page(made).headline == f"{said}."
+    told = said if not made["counts"]["compared"] else "Not enough to judge"
+    compared = f"{made['counts']['compared']} of {made['counts']['total']} compared"
+    assert f"### {told}{':' if told != said else ';'} {compared}\n" in comment_body(made, Posting())
 
 
 @pytest.mark.parametrize("hostile", [HOSTILE, "::error::boom", "a" * 5000, "\\|", "``"])

@@ -293,4 +293,4 @@ def test_any_finite_number_can_be_shown(effect: float, unit: str) -> None:
 
 
 def test_nothing_compared_is_said() -> None:
-    assert "### Not enough to judge: 0 of 0 compared" in comment_body(comparison([]), Posting())
+    assert "### Nothing was compared; 0 of 0 compared" in comment_body(comparison([]), Posting())
