@@ -37,6 +37,35 @@ KINDS = ("comparison", "history", "capacity", "sweep", "advice")
 _DRAWN = """() => [...harnessPage.drawn.values()].map(one => [one.chart.title, one.plot.data.map(column =>
   [...column].map(value => value === undefined ? null : value)), one.lines.map(line => line.name)])"""
 
+_MARKED = """() => { const [{chart, values, lines}] = harnessPage.drawn.values();
+  return [chart.marks, [...values[lines.findIndex(line => line.name === "level")]]]; }"""
+# where the red of marks and labels is: pixels above the plot, on each mark's line within it, and elsewhere within it
+_RED = """() => {
+  const [{plot, chart}] = harnessPage.drawn.values();
+  const {left, top, width, height} = plot.bbox;
+  const lines = chart.marks.filter(mark => mark.colour === "red").map(mark => plot.valToPos(mark.at, "x", true) - left);
+  const found = {above: 0, within: 0, lines: lines.map(() => 0)};
+  const {data} = plot.ctx.getImageData(left, 0, width, top + height);
+  for (let y = 0; y < top + height; y += 1) for (let x = 0; x < width; x += 1) {
+    const [r, g, b, alpha] = data.slice(4 * (y * width + x), 4 * (y * width + x) + 4);
+    if (!alpha || r < b + 90 || r < g + 60) continue;
+    const line = lines.findIndex(at => Math.abs(x - at) < 3);
+    if (y < top) found.above += 1;
+    else if (line < 0) found.within += 1;
+    else found.lines[line] += 1;
+  }
+  return found;
+}"""
+_TICKS = """() => {
+  const [{plot, chart}] = harnessPage.drawn.values();
+  const axis = plot.axes[0];
+  const named = axis._splits.filter((_, k) => axis._values[k]);
+  const {ctx} = plot;
+  ctx.font = `${11 * uPlot.pxRatio}px ${getComputedStyle(document.documentElement).getPropertyValue("--font")}`;
+  const places = named.map(at => plot.valToPos(at, "x", true));
+  return [places, Math.max(...chart.ticks.map(name => ctx.measureText(name).width))];
+}"""
+
 
 def _noisy(name: str, verdict: str, effect: float, half: float, **more: Any) -> Document:
     given = {"kind": "noisy", "effect": effect, "p": 0.01, "p_adjusted": 0.02, "floor": 0.02, "margin": 0.03}
@@ -211,6 +240,36 @@ def test_a_history_shows_where_a_metric_changed(past: Document, tmp_path: Path, 
     assert past["series"][0]["points"]["commits"][levels.index(step["after"])] == step["first_after"]
     assert places == list(range(60))
     assert charts["peak.p50"][0][1] == past["series"][1]["points"]["values"]
+
+
+def test_a_change_is_marked_where_the_level_jumps_and_its_label_covers_nothing(tmp_path: Path, opened: Open) -> None:
+    draw = random.Random(5)
+    commits = tuple(f"{draw.getrandbits(160):040x}" for _ in range(60))
+    level = [0.3 if not 20 <= k < 26 else 0.39 for k in range(52)] + [0.39] * 8
+    values = tuple(value * (1 + draw.gauss(0, 0.005)) for value in level)
+    series = [Past("peak.p95", commits, values)]
+    made = history_document("reports/", series, [], harness_version="0", timestamp=datetime.now(UTC))
+    steps = made["series"][0]["steps"]
+    assert [commits.index(step["first_after"]) for step in steps] == [20, 26, 52], "two so near need two rows"
+    shown = opened(_page("history", made, tmp_path), color_scheme="light")
+    shown.drawn()
+    (marks, levels), red = shown.page.evaluate(_MARKED), shown.page.evaluate(_RED)
+    assert [mark["at"] for mark in marks] == [k for k in range(1, 60) if levels[k] != levels[k - 1]]
+    assert red["above"] > 100, "the labels stand above the plot"
+    assert red["within"] == 0, "and nothing but the lines stands within it"
+    assert len(red["lines"]) == 2
+    assert min(red["lines"]) > 40
+
+
+def test_names_of_commits_do_not_run_into_each_other(tmp_path: Path, opened: Open) -> None:
+    commits = tuple(f"{random.Random(k).getrandbits(160):040x}" for k in range(8))
+    series = [Past("peak.p95", commits, tuple(0.3 + 0.001 * (k % 3) for k in range(8)))]
+    made = history_document("reports/", series, [], harness_version="0", timestamp=datetime.now(UTC))
+    shown = opened(_page("history", made, tmp_path))
+    shown.drawn()
+    places, widest = shown.page.evaluate(_TICKS)
+    assert len(places) > 2
+    assert min(b - a for a, b in itertools.pairwise(places)) > widest
 
 
 def test_a_history_of_an_earlier_version_has_its_table(past: Document, tmp_path: Path, opened: Open) -> None:

@@ -183,11 +183,7 @@ def _marks(one: Mapping[str, Any], places: Mapping[str, int]) -> Iterator[Mark]:
         if at is not None:
             low, high = (places.get(step[key]) for key in ("earliest", "latest"))
             colour = "red" if step["verdict"] == "regressed" else "blue"
-            yield Mark("x", at - 0.5, _percent(step["effect"]), colour, _before(low), _before(high))  # type: ignore[arg-type]  # a literal of two
-
-
-def _before(place: int | None) -> float | None:
-    return None if place is None else place - 0.5
+            yield Mark("x", at, _percent(step["effect"]), colour, low, high)  # type: ignore[arg-type]  # a literal of two
 
 
 def _notes(document: Document) -> Iterator[Child]:

@@ -197,6 +197,12 @@
     const clashes = () => taken.some(([l, t, r]) => at < r && at + width > l && Math.abs(row - t) < 13 * ratio);
     for (let tries = 0; tries < 8 && clashes(); tries += 1) row += 13 * ratio;
     taken.push([at, row, at + width]);
+    write(u, text, at, row, colour, scale);
+  };
+  const write = (u, text, at, row, colour, scale) => {
+    const context = u.ctx;
+    const ratio = uPlot.pxRatio * scale;
+    context.font = `${11 * ratio}px ${colours.font}`;
     context.textAlign = "left";
     context.textBaseline = "middle";
     context.lineWidth = 3 * ratio;
@@ -205,6 +211,45 @@
     context.strokeText(text, at, row);
     context.fillStyle = colour === "grey" ? colours.soft : colours[colour];
     context.fillText(text, at, row);
+  };
+  // labels of lines across the plot stand above it, in as many rows as they need: there they cover nothing
+  const ROW = 13;
+  const ruler = document.createElement("canvas").getContext("2d");
+  const heads = (u, chart, scale) => {
+    const rows = [];
+    // the library asks for the room above once before it has laid out anything, and again when it has
+    if (!u.valToPos || u.scales.x.max == null) return { places: [], rows: 0 };
+    const end = u.valToPos(u.scales.x.max, "x");
+    ruler.font = `${11 * scale}px ${colours.font}`;
+    const lines = chart.marks.filter((mark) => mark.axis === "x" && mark.at != null && mark.level == null);
+    const places = lines.map((mark) => ({ mark, at: u.valToPos(mark.at, "x") })).filter(({ at }) => at >= -1 && at <= end + 1);
+    for (const place of places.sort((a, b) => a.at - b.at)) {
+      const width = ruler.measureText(place.mark.label).width;
+      place.from = Math.max(Math.min(place.at + 4 * scale, end - width), 0);
+      place.row = rows.findIndex((taken) => taken <= place.from);
+      if (place.row < 0) place.row = rows.push(0) - 1;
+      rows[place.row] = place.from + width + 6 * scale;
+    }
+    return { places, rows: rows.length };
+  };
+  const head = (u, chart, scale) => {
+    const context = u.ctx;
+    const ratio = uPlot.pxRatio;
+    const { left, top, height } = u.bbox;
+    const { places, rows } = heads(u, chart, scale);
+    const middle = (row) => top - ((rows - row - 0.5) * ROW + 2) * scale * ratio;
+    context.save();
+    context.lineWidth = 1.4 * ratio * scale;
+    context.setLineDash([4 * ratio * scale, 3 * ratio * scale]);
+    for (const { mark, at, from, row } of places) {
+      context.strokeStyle = colours[mark.colour];
+      context.beginPath();
+      context.moveTo(left + at * ratio, middle(row) + (from < at ? (ROW / 2) * scale * ratio : 0));
+      context.lineTo(left + at * ratio, top + height);
+      context.stroke();
+    }
+    context.restore();
+    for (const { mark, from, row } of places) write(u, mark.label, left + from * ratio, middle(row), mark.colour, scale);
   };
   const before = (chart, scale) => (u) => {
     const context = u.ctx;
@@ -217,6 +262,7 @@
     context.clip();
     for (const mark of chart.marks) {
       if (mark.at == null) continue;
+      if (mark.axis === "x" && mark.level == null) continue;
       const at = u.valToPos(mark.at, mark.axis, true);
       const inside = mark.axis === "x" ? at >= left - 1 && at <= left + width + 1 : at >= top - 1 && at <= top + height + 1;
       if (!inside) continue;
@@ -241,15 +287,15 @@
         continue;
       }
       context.setLineDash([4 * ratio, 3 * ratio]);
-      context.moveTo(mark.axis === "x" ? at : left, mark.axis === "x" ? top : at);
-      context.lineTo(mark.axis === "x" ? at : left + width, mark.axis === "x" ? top + height : at);
+      context.moveTo(left, at);
+      context.lineTo(left + width, at);
       context.stroke();
       context.setLineDash([]);
-      if (mark.axis === "x") label(u, mark.label, at + 5 * ratio, top + 9 * ratio, mark.colour, taken, scale);
-      else label(u, mark.label, left + 5 * ratio, at - 8 * ratio, mark.colour, taken, scale);
+      label(u, mark.label, left + 5 * ratio, at - 8 * ratio, mark.colour, taken, scale);
     }
     errors(u, chart, ratio);
     context.restore();
+    head(u, chart, scale);
   };
   const errors = (u, chart, ratio) => {
     for (const table of chart.tables) {
@@ -285,7 +331,7 @@
       ...common,
       grid: { show: false },
       size: 24 * scale,
-      space: (chart.x_unit === "s" ? 70 : 50) * scale,
+      space: Math.max((chart.x_unit === "s" ? 70 : 50) * scale, ...chart.ticks.map((name) => measured.measureText(name).width + 10 * scale)),
       values: (u, splits) => {
         if (chart.ticks.length) return splits.map((at) => (Number.isInteger(at) ? chart.ticks[at] || "" : ""));
         const form = chart.logarithmic ? (value) => inWords(value, chart.x_unit) : ticks(chart.x_unit, splits[splits.length - 1]);
@@ -331,7 +377,7 @@
     const options = {
       width: Math.max((scale === 1 ? holder.clientWidth : chart.wide ? 700 : 340) * (scale === 1 ? 1 : scale), 120),
       height: high,
-      padding: [8 * scale, 10 * scale, 0, 0],
+      padding: [(u) => (8 + ROW * heads(u, chart, scale).rows) * scale, 10 * scale, 0, 0],
       legend: { show: false },
       scales: {
         x: { time: false, distr: chart.logarithmic ? 3 : 1, range: (u, low, top) => [low, top] },
