@@ -26,6 +26,7 @@ from harness.report.history import history_document
 from harness.report.model import Report
 from harness.report.page.making import page_of
 from harness.report.page.shell import write_page
+from harness.report.page.sweep import sweep_page
 from tests.github.made import comparison, metric
 from tests.page.browsing import PHONE, Shown, barriers
 from tests.page.changed import changed
@@ -295,6 +296,32 @@ def test_a_sweep_is_drawn_over_what_was_varied(documents: dict[str, Document], t
             found = [row["figures"]["latency_p95_s"] for row in rows if row["settings"] == cell]
             assert value == pytest.approx(sum(found) / 2)  # the median of two
     assert shown.page.locator(".overview tbody tr").count() == 4
+
+
+@pytest.mark.parametrize(
+    ("seeds", "differ", "name", "foot"),
+    [
+        (1, False, "measured", "A line joins what was measured in the cells, each in one replication."),
+        (2, True, "median", "medians of the cells' replications; a bar is from their least to their most."),
+        (2, False, "median", "medians of the cells' replications, which do not differ."),
+    ],
+)
+def test_a_sweep_says_what_its_lines_are(
+    seeds: int, differ: bool, name: str, foot: str, documents: dict[str, Document]
+) -> None:
+    whole = documents["sweep"]
+    kept = [row for row in whole["rows"] if row["settings"]["queue"] == 20]
+    if not differ:  # every replication as the first of its cell
+        first = {row["settings"]["agents"]: row for row in reversed(kept)}
+        kept = [first[row["settings"]["agents"]] for row in kept]
+    one = {row["settings"]["agents"]: row for row in kept}
+    rows = [{**row, "settings": {"agents": row["settings"]["agents"]}} for row in (kept if seeds > 1 else one.values())]
+    made = {**whole, "axes": whole["axes"][:1], "rows": rows, "seeds": whole["seeds"][:seeds]}
+    page = sweep_page(made)
+    assert {line.name for chart in page.gallery.charts for line in chart.tables[0].lines} == {name}
+    text = "".join(page.foot[0].itertext())
+    assert foot in text
+    assert ("bar" in text) == differ
 
 
 def test_advice_shows_each_change_with_its_interval(

@@ -27,10 +27,7 @@ _COLOURS: tuple[Colour, ...] = ("blue", "orange", "green", "purple", "sky", "red
 _WORDS = {"held": "held", "broken": "broken", "cannot_tell": "cannot tell", "failed": "failed", "invalid": "invalid"}
 _TONES = {"failed": "invalid"}
 _MOST_ROWS = 500
-_FOOT = (
-    "Written by agent-load-harness from the JSON of the sweep. A point is the median of a cell's replications, its bar "
-    "their least and their most."
-)
+_FOOT = "Written by agent-load-harness from the JSON of the sweep."
 
 
 def sweep_page(document: Document) -> Page:
@@ -51,8 +48,18 @@ def sweep_page(document: Document) -> Page:
         ),
         content=(element("section", element("h2", "Over what was varied"), charts), _table(document, cells)),
         gallery=gallery,
-        foot=(element("p", _FOOT),),
+        foot=(element("p", f"{_FOOT} {_drawn(document, cells)}"),),
     )
+
+
+def _drawn(document: Document, cells: Sequence[CellOfRows]) -> str:
+    """What lines and bars stand for; bars are spoken of only where there are any."""
+    if len(document["seeds"]) == 1:
+        return "A line joins what was measured in the cells, each in one replication."
+    spreads = (cell.spread(figure) for cell in cells for figure in _DRAWN)
+    bars = any(one.low < one.high for one in spreads if one is not None)
+    joined = "A line joins the medians of the cells' replications"
+    return f"{joined}; a bar is from their least to their most." if bars else f"{joined}, which do not differ."
 
 
 def _facts(document: Document) -> Iterator[tuple[str, Child]]:
@@ -119,9 +126,10 @@ def _charts(document: Document, cells: Sequence[CellOfRows]) -> Iterator[Chart]:
     numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in axis["values"])
     values = sorted(axis["values"]) if numbers else list(axis["values"])
     left = f"; {len(others) - len(_COLOURS)} further combinations are in the table" * (len(others) > len(_COLOURS))
+    alone = "median" if len(document["seeds"]) > 1 else "measured"
     for figure, title in _DRAWN.items():
         lines = tuple(
-            _line(told, _spreads(group, axis["path"], values, figure), colour)
+            _line(told or alone, _spreads(group, axis["path"], values, figure), colour)
             for (told, group), colour in zip(others.items(), _COLOURS, strict=False)
         )
         if any(value is not None for line in lines for value in line.values):
@@ -161,7 +169,7 @@ def _line(told: str, spreads: Sequence[Spread | None], colour: Colour) -> Line:
     middles, lows, highs = (
         [getattr(one, end) if one is not None else None for one in spreads] for end in ("middle", "low", "high")
     )
-    return Line(told or "median", middles, colour, "line", (lows, highs))
+    return Line(told, middles, colour, "line", (lows, highs))
 
 
 # --------------------------------------------------------------------------- cells
