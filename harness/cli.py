@@ -17,10 +17,11 @@ from harness.cli_advise import advise
 from harness.cli_calibrate import calibrate
 from harness.cli_capacity import capacity
 from harness.cli_compare import compare, continuous, history
-from harness.cli_completion import completion, scenarios, targets
+from harness.cli_completion import completion, scenarios
 from harness.cli_exports import exports, of_runs, of_what_was_written, schema
 from harness.cli_github import github
 from harness.cli_long import checkpoints, ways_of_driving
+from harness.cli_options import target_option
 from harness.cli_provider import fake_llm
 from harness.cli_refusals import Refusing
 from harness.cli_settings import SettledCommand
@@ -99,15 +100,9 @@ def show(scenario: str, path: Path | None) -> None:
 @main.command(cls=SettledCommand)
 @click.argument("names", nargs=-1, metavar="[SCENARIO]...", shell_complete=scenarios)
 @_FILE
-@click.option(
-    "-t",
-    "--target",
-    default="builtin",
-    show_default=True,
-    metavar="TARGET",
-    shell_complete=targets,
-    help="builtin, module:attribute, path/to/file.py:attribute, langgraph:module:graph or http://…; "
-    "without it, the [target] of --file, if it has one.",
+@target_option(
+    "builtin, module:attribute, path/to/file.py:attribute, langgraph:module:graph or http://…; "
+    "without it, the [target] of --file, if it has one."
 )
 @click.option(
     "-c",

@@ -18,8 +18,9 @@ import click
 from click.core import ParameterSource
 
 import harness
-from harness.cli_completion import scenarios, targets
+from harness.cli_completion import scenarios
 from harness.cli_exports import HTML, refuse_html, write_html_of
+from harness.cli_options import target_option
 from harness.cli_settings import SettledCommand
 from harness.errors import DeclarationError, ExitCode, Mistake, UnitError
 
@@ -41,15 +42,7 @@ _RESOLUTION = {"wall": 0.05, "hybrid": 0.03, "virtual": 0.02}
 @click.command(cls=SettledCommand)
 @click.argument("scenario", shell_complete=scenarios)
 @click.option("-f", "--file", "path", type=click.Path(path_type=Path), metavar="FILE", help="A TOML file of scenarios.")
-@click.option(
-    "-t",
-    "--target",
-    default="builtin",
-    show_default=True,
-    metavar="TARGET",
-    shell_complete=targets,
-    help="As in harness run.",
-)
+@target_option()
 @click.option("-c", "--clock", type=click.Choice(["wall", "virtual", "hybrid"]), default="wall", show_default=True)
 @click.option("--patch-time", is_flag=True, help="As in harness run.")
 @click.option("--from", "first", type=float, metavar="LOAD", help="The lowest load tried.  [default: 1, or 1/16]")

@@ -11,9 +11,9 @@ import click
 
 import harness
 from harness.cli_completion import scenarios as complete_scenarios
-from harness.cli_completion import targets
 from harness.cli_exports import HTML, JUNIT_OF_VERDICTS, refuse_html, write_html_of
 from harness.cli_help import TaughtCommand
+from harness.cli_options import target_option
 from harness.cli_settings import SettledCommand
 from harness.cli_suggestions import after_comparison, say, somebody_looks
 from harness.errors import ExitCode
@@ -121,15 +121,7 @@ def compare(
 @click.option(
     "--same-scenarios", is_flag=True, help="Both sides run the scenarios as HEAD declares them, not each its own."
 )
-@click.option(
-    "-t",
-    "--target",
-    default="builtin",
-    show_default=True,
-    metavar="TARGET",
-    shell_complete=targets,
-    help="As in harness run.",
-)
+@target_option()
 @click.option("-c", "--clock", type=click.Choice(["wall", "virtual", "hybrid"]), default="wall", show_default=True)
 @click.option("--patch-time", is_flag=True, help="As in harness run.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the runs, and of the order.")

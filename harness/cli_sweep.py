@@ -11,8 +11,9 @@ import click
 from click.core import ParameterSource
 
 import harness
-from harness.cli_completion import metrics, scenarios, targets
+from harness.cli_completion import metrics, scenarios
 from harness.cli_exports import HTML, refuse_html, write_html_of
+from harness.cli_options import target_option
 from harness.cli_settings import SettledCommand
 from harness.errors import DeclarationError, ExitCode, Mistake, Topic
 
@@ -35,15 +36,7 @@ _METRIC = "latency_p95_s"
     metavar="PATH=VALUES",
     help="What is varied: agents=10..80/10, queue=50,100, rate=10..50/10 /s, pools.NAME.size, any key of the scenario.",
 )
-@click.option(
-    "-t",
-    "--target",
-    default="builtin",
-    show_default=True,
-    metavar="TARGET",
-    shell_complete=targets,
-    help="As in harness run.",
-)
+@target_option()
 @click.option("-c", "--clock", type=click.Choice(["wall", "virtual", "hybrid"]), default="virtual", show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the first replication.")
 @click.option(

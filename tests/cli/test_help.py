@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli import main
+from harness.cli_completion import targets
 from harness.cli_help import COMMANDS
 from harness.errors import ExitCode
 
@@ -137,3 +138,17 @@ def test_alone_it_says_how_to_begin_and_is_still_a_mistake() -> None:
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) <= 12
     assert "harness run --clock virtual" in done.stderr
+
+
+def test_the_target_is_taken_alike_wherever_something_is_measured() -> None:
+    found = {
+        " ".join(path): {key: value for key, value in vars(option).items() if key != "help"}
+        for path, command in ALL.items()
+        for option in command.params
+        if option.name == "target" and option.default == "builtin"
+    }
+    assert set(found) >= {"run", "continuous", "capacity", "sweep"}
+    for name, declared in found.items():
+        assert declared == found["run"], name
+    assert found["run"]["opts"] == ["-t", "--target"]
+    assert found["run"]["_custom_shell_complete"] is targets
