@@ -225,6 +225,8 @@ def test_a_capacity_is_drawn_with_its_curves_and_knee(searched: tuple[Document, 
         for key in name.split("."):
             found = found[int(key)] if isinstance(found, list) else found[key]
         assert float(value) == found, name
+    ends = shown.page.locator("tbody td:last-child").all_text_contents()
+    assert any("broken " in end for end in ends), ends
 
 
 def test_a_history_shows_where_a_metric_changed(past: Document, tmp_path: Path, opened: Open) -> None:

@@ -257,7 +257,7 @@ def _trial(k: int, one: dict[str, Any], names: Sequence[str], unit: Unit) -> Ele
     told = element("small", said(why), class_="part") if why else None
     load = exact(one["level"], unit, f"trials.{k}.level")
     level = element("th", load, scope="row", class_="num whole", data_label="Load")
-    return element("tr", level, *cells, element("td", mark, told, class_="num"))
+    return element("tr", level, *cells, element("td", mark, " ", told, class_="num"))
 
 
 def _estimate(one: dict[str, Any], k: int, key: str, unit: str, label: str) -> Element:

@@ -204,7 +204,7 @@ def _row(cell: CellOfRows, paths: Sequence[str]) -> Element:
         ),
         *(element("td", _shown(x, cell.spread(x)), class_="num", data_label=title) for x, title in _DRAWN.items()),
         element("td", ", ".join(limited) or "n/a", class_="whole"),
-        element("td", mark, why, class_="whole"),
+        element("td", mark, " ", why, class_="whole"),
     )
 
 
