@@ -113,7 +113,8 @@ DOCUMENTS: dict[str, tuple[Callable[[], bytes], str]] = {
     "infinity": (lambda: packed(GOOD.replace('"effect": 0.3', '"effect": Infinity')), "the number Infinity"),
     "1e999": (lambda: packed(GOOD.replace('"effect": 0.3', '"effect": 1e999')), "too large for a float"),
     "ten thousand digits": (lambda: packed(GOOD.replace('"seed": 0', '"seed": ' + "9" * 10_000)), "expected"),
-    "four hundred digits": (lambda: of_metric(effect=10**400), "expected whole numbers up to"),
+    "four hundred digits": (lambda: of_metric(effect=10**400), "too large for a float"),
+    "two hundred digits": (lambda: of_metric(effect=10**200), "expected whole numbers up to"),
     "a key twice": (lambda: packed(GOOD.replace('"seed": 0', '"seed": 0, "seed": 1')), "the key 'seed' twice"),
     "very many keys, one twice": (
         lambda: packed("{" + ",".join(f'"{k}":1' for k in range(150_000)) + ',"149999":1}'),
