@@ -23,6 +23,7 @@ from harness.errors import Mistake, ReportError, Topic
 from harness.report.build import build_report
 from harness.report.consistency import contradictions
 from harness.report.model import SCHEMA_VERSION, Report
+from harness.report.replacing import probe
 
 __all__ = [
     "Report",
@@ -85,11 +86,8 @@ def write_document(
 
 def refuse_folder(folder: Path | str) -> None:
     """Raise `ReportError` where nothing can be written into `folder`, so that this is known before a run, not after."""
-    probe = _named(folder) / f".{os.getpid()}.{threading.get_ident()}.part"
     try:
-        probe.parent.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
+        probe(_named(folder) / "report.json")
     except OSError as error:
         raise ReportError(f"--report-dir {folder}: cannot write there: {cause(error)}") from error
 

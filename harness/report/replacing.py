@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import threading
 from collections.abc import Iterator
@@ -25,12 +26,33 @@ def refuse_file(path: Path, option: str, endings: tuple[str, ...]) -> None:
     try:
         if (there := _no_file(path)) is not None:
             raise ReportError(f"{option} {path}: expected the name of a file, found {there}")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        probe = _beside(path)
-        probe.touch()
-        probe.unlink()
+        probe(path)
     except OSError as error:
         raise ReportError(f"{option} {path}: cannot write there: {error.strerror or error}") from error
+
+
+def probe(path: Path) -> None:
+    """Raise `OSError` where no file can be written to `path`, whose folder is made with it if need be.
+
+    Nothing stays: folders that are missing are made under a name of the probe's own, so that a command that is refused
+    for another reason leaves none, and none is taken away that another process has begun to use.
+    """
+    folder = path.parent
+    if os.path.lexists(folder):
+        _touched(_beside(path))
+        return
+    there = next((one for one in folder.parents if os.path.lexists(one)), Path(folder.anchor))
+    own = _beside(there / "probe")
+    try:
+        (own / folder.relative_to(there)).mkdir(parents=True)
+        _touched(own / folder.relative_to(there) / _beside(path).name)
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
+
+
+def _touched(path: Path) -> None:
+    path.touch()
+    path.unlink()
 
 
 def _no_file(path: Path) -> str | None:

@@ -152,12 +152,17 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_tried_before_a_run_and_left_as_it_was(tmp_path: Path) -> None:
-    refuse_folder(tmp_path / "new")
-    assert list((tmp_path / "new").iterdir()) == []
+    for folder in (tmp_path, tmp_path / "new", tmp_path / "new" / "below"):
+        refuse_folder(folder)
+        assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").write_text("not a folder")
-    for folder in (tmp_path / "file", Path("/proc/no-such-folder")):
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    wrong = [tmp_path / "file", tmp_path / "file" / "below", tmp_path / "dangling", tmp_path / "new" / ("x" * 300)]
+    before = set(tmp_path.iterdir())
+    for folder in (*wrong, Path("/proc/no-such-folder")):
         with pytest.raises(ReportError, match=f"{folder}: cannot write there"):
             refuse_folder(folder)
+    assert set(tmp_path.iterdir()) == before
 
 
 def test_no_name_is_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
