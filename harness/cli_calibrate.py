@@ -15,8 +15,8 @@ from harness.cli_help import TaughtCommand
 from harness.errors import DeclarationError, Mistake, UnitError
 
 if TYPE_CHECKING:
-    from harness.judge.calibration.records import Measured
     from harness.measure.record import Run
+    from harness.report.calibration_document import Circumstances
     from harness.scenario.model import Scenario
 
 
@@ -75,28 +75,21 @@ def calibrate(
     """
     from harness.judge.calibration.calibrating import calibrate as fit  # noqa: PLC0415 - only what this command needs
     from harness.judge.calibration.predicting import predict  # noqa: PLC0415
-    from harness.report.calibration_document import Circumstances, calibration_document  # noqa: PLC0415
+    from harness.report.calibration_document import calibration_document  # noqa: PLC0415
     from harness.report.calibration_input import read_measured, refuse_unlike  # noqa: PLC0415
-    from harness.report.provenance import collect_commit, collect_machine  # noqa: PLC0415
     from harness.scenario.load import load_scenarios  # noqa: PLC0415
 
     allowed = _share(tolerance)
+    place = None if output is None else _free(output)
     declared = None if path is None else load_scenarios(path)
     sources = [one for file in files for one in read_measured(file, declared)]
     checks = [one for file in check_files for one in read_measured(file, declared)]
     refuse_unlike(sources, checks)
-    place = _place(output, sources)
+    place = place or _free(Path(f"{sources[0].scenario.name}-calibrated.toml"))
     model = fit(sources, _simulate)
     own = [predict(model, one, _simulate, allowed) for one in sources]
     told = [predict(model, one, _simulate, allowed) for one in checks]
-    circumstances = Circumstances(
-        harness_version=harness.__version__,
-        timestamp=datetime.now(UTC),
-        commit=collect_commit(),
-        machine=collect_machine(),
-        tolerance=allowed,
-    )
-    document = calibration_document(sources, model, own, told, circumstances)
+    document = calibration_document(sources, model, own, told, _circumstances(allowed))
     _finish(document, place, form)
 
 
@@ -118,12 +111,25 @@ def _share(tolerance: str) -> float:
     return value
 
 
-def _place(output: Path | None, sources: Sequence[Measured]) -> Path:
+def _free(place: Path) -> Path:
+    """The same, where a file can be written to it, and none is there."""
     from harness.report.calibration_text import refuse_output  # noqa: PLC0415 - only what this command needs
 
-    place = output or Path(f"{sources[0].scenario.name}-calibrated.toml")
     refuse_output(place)
     return place
+
+
+def _circumstances(tolerance: float) -> Circumstances:
+    from harness.report.calibration_document import Circumstances  # noqa: PLC0415 - only what this command needs
+    from harness.report.provenance import collect_commit, collect_machine  # noqa: PLC0415
+
+    return Circumstances(
+        harness_version=harness.__version__,
+        timestamp=datetime.now(UTC),
+        commit=collect_commit(),
+        machine=collect_machine(),
+        tolerance=tolerance,
+    )
 
 
 def _finish(document: dict[str, Any], place: Path, form: str | None) -> None:

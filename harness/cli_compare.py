@@ -54,7 +54,6 @@ STOPPED = {"interrupted": ExitCode.INTERRUPTED, "terminated": ExitCode.TERMINATE
 )
 @click.option(
     "--report-dir",
-    type=click.Path(path_type=Path),
     metavar="DIR",
     help="Also write the comparison there, as JSON; nothing is overwritten.",
 )
@@ -68,7 +67,7 @@ def compare(
     waiver_file: Path | None,
     allow_inconclusive: bool,
     past: str | None,
-    report_dir: Path | None,
+    report_dir: str | None,
     form: str | None,
     html: Path | None,
     junit: Path | None,
@@ -95,7 +94,7 @@ def compare(
     from harness.bridges.waiver_file import read_waivers  # noqa: PLC0415
     from harness.judge.compare import compare as judge  # noqa: PLC0415
 
-    _refuse_files(html, junit)
+    _refuse_files(report_dir, html, junit)
     waivers = read_waivers(waiver_file)
     now = datetime.now(UTC)
     noise = session_noise(past) if past else None
@@ -147,8 +146,7 @@ def compare(
 @ALLOW
 @click.option(
     "--report-dir",
-    type=click.Path(path_type=Path),
-    default=Path("reports"),
+    default="reports",
     show_default=True,
     metavar="DIR",
     help="Where the comparison and each round's reports are written; nothing there is overwritten.",
@@ -163,7 +161,7 @@ def continuous(
     head: str,
     waiver_file: Path | None,
     allow_inconclusive: bool,
-    report_dir: Path,
+    report_dir: str,
     form: str | None,
     html: Path | None,
     junit: Path | None,
@@ -188,15 +186,13 @@ def continuous(
     from harness.bridges.asking import circumstances_of, effort_of, request_of, watcher  # noqa: PLC0415
     from harness.bridges.continuous import continuous as measure  # noqa: PLC0415 - only what this command needs
     from harness.bridges.waiver_file import read_waivers  # noqa: PLC0415
-    from harness.report.document import refuse_folder  # noqa: PLC0415
 
     request, effort = request_of(base, head, options), effort_of(options)
     waivers = read_waivers(waiver_file)
-    refuse_folder(report_dir)
-    _refuse_files(html, junit)
+    _refuse_files(report_dir, html, junit)
     now = datetime.now(UTC)
     with watcher(effort, quiet) as watching:
-        outcome = measure(request, effort, waivers=waivers, now=now, watcher=watching, report_dir=report_dir)
+        outcome = measure(request, effort, waivers=waivers, now=now, watcher=watching, report_dir=Path(report_dir))
     circumstances = circumstances_of(outcome, _words(), now, allow_inconclusive)
     code = _finish(outcome.comparison, circumstances, form, report_dir, (html, junit))
     sys.exit(STOPPED.get(outcome.stopped or "", code))
@@ -247,7 +243,11 @@ def _words() -> list[str]:
     return list(click.get_current_context().find_root().obj or ())
 
 
-def _refuse_files(html: Path | None, junit: Path | None) -> None:
+def _refuse_files(folder: str | None, html: Path | None, junit: Path | None) -> None:
+    if folder is not None:
+        from harness.report.document import refuse_folder  # noqa: PLC0415 - only where it is asked for
+
+        refuse_folder(folder)
     refuse_html(html)
     if junit is not None:
         from harness.report.junit import refuse_junit  # noqa: PLC0415 - only where it is asked for
@@ -259,7 +259,7 @@ def _finish(
     comparison: Comparison,
     circumstances: Any,
     form: str | None,
-    folder: Path | None,
+    folder: str | None,
     files: tuple[Path | None, Path | None],
 ) -> ExitCode:
     """Check, write and print the document; how the command ends. `files` are the page and the JUnit XML."""

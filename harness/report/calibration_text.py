@@ -11,7 +11,8 @@ from typing import Any
 
 from harness.errors import Mistake, ReportError
 from harness.report.calibration_document import Document
-from harness.report.document import cause, refuse
+from harness.report.document import cause, move_exclusively, refuse
+from harness.report.replacing import probe
 from harness.report.text import visible
 from harness.scenario.load import catalog_of
 from harness.units import format_duration
@@ -157,10 +158,14 @@ def _comment(line: str) -> list[str]:
 
 def refuse_output(path: Path) -> None:
     """Raise `ReportError` where a scenario file cannot be written to `path`: known before the work, not after."""
-    if path.exists() or path.is_symlink():
+    if os.path.lexists(path):
         raise ReportError(f"--output {path}: expected a name that is free, found a file or folder of that name")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise ReportError(f"--output {path}: expected a file in a folder that exists, found no folder {path.parent}")
+    try:
+        probe(path)
+    except OSError as error:
+        raise ReportError(f"--output {path}: cannot write there: {cause(error)}") from error
 
 
 def write_scenario(text: str, path: Path) -> None:
@@ -172,7 +177,7 @@ def write_scenario(text: str, path: Path) -> None:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            os.link(part, path)
+            move_exclusively(part, path)
         finally:
             part.unlink(missing_ok=True)
     except FileExistsError as error:

@@ -122,14 +122,15 @@ def _publish(temporary: Path, folder: Path, stem: str) -> Path:
     for attempt in count(1):
         final = folder / (f"{stem}.json" if attempt == 1 else f"{stem}-{attempt}.json")
         try:
-            _move_exclusively(temporary, final)
+            move_exclusively(temporary, final)
         except FileExistsError:
             continue
         return final
     raise AssertionError("count() does not end")
 
 
-def _move_exclusively(temporary: Path, final: Path) -> None:
+def move_exclusively(temporary: Path, final: Path) -> None:
+    """Give a finished file its name, which must be free; raises `FileExistsError` where it is not, or `OSError`."""
     try:
         os.link(temporary, final)
     except OSError as error:

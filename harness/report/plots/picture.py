@@ -5,14 +5,12 @@ Altair and vl-convert come with the extra `plot` and are imported only here, whe
 
 from __future__ import annotations
 
-import os
-import threading
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import DeclarationError, MissingExtraError, Mistake, ReportError
-from harness.report.document import cause
+from harness.errors import MissingExtraError
+from harness.report.replacing import refuse_file, replace_file
 
 if TYPE_CHECKING:
     import altair as alt
@@ -29,22 +27,10 @@ def refuse_picture(path: Path, option: str = "--plot") -> None:
     `MissingExtraError` where the extra is not installed, `DeclarationError` for an ending that is no kind of picture,
     `ReportError` for a folder that cannot be written to.
     """
-    if path.suffix.lower() not in ENDINGS:
-        found = repr(path.suffix) if path.suffix else "a name without an ending"
-        allowed = f"a file that ends in one of {', '.join(ENDINGS)}"
-        raise DeclarationError("options", [Mistake(option, f"{found} ({path})", allowed)])
+    refuse_file(path, option, ENDINGS)
     for package in ("altair", "vl_convert"):
         if find_spec(package) is None:
             raise MissingExtraError(package, EXTRA, option)
-    if path.is_dir():
-        raise ReportError(f"{option} {path}: expected the name of a file, found a folder")
-    probe = _beside(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise ReportError(f"{option} {path}: cannot write there: {cause(error)}") from error
 
 
 def altair() -> Any:
@@ -61,21 +47,7 @@ def write_picture(chart: alt.TopLevelMixin, path: Path) -> Path:
 
     Raises `MissingExtraError` where the extra `plot` is not installed, `ReportError` where it cannot be written.
     """
-    drawn = picture(chart, path.suffix.lower())
-    temporary = _beside(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with open(temporary, "xb") as file:
-                file.write(drawn)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise ReportError(f"{path}: cannot write the plot: {cause(error)}") from error
-    return path
+    return replace_file(path, picture(chart, path.suffix.lower()))
 
 
 def picture(chart: alt.TopLevelMixin, ending: str) -> bytes:
@@ -90,7 +62,3 @@ def picture(chart: alt.TopLevelMixin, ending: str) -> bytes:
     if ending == ".svg":
         return str(vl_convert.vegalite_to_svg(specification)).encode("utf-8")
     return str(vl_convert.vegalite_to_html(specification, bundle=True)).encode("utf-8")
-
-
-def _beside(path: Path) -> Path:
-    return path.parent / f".{path.name}.{os.getpid()}.{threading.get_ident()}.part"
