@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from harness.cli_help import TaughtCommand
 from harness.errors import DeclarationError, ExitCode, Mistake
 
 if TYPE_CHECKING:
+    from harness.adopt.in_force import Keeps
     from harness.adopt.initialise import Asked
     from harness.adopt.plan import Planned
 
@@ -56,34 +56,41 @@ def init(dry_run: bool, force: bool, skip: bool, **wishes: object) -> None:
         raise DeclarationError(
             "init", [Mistake(f"--{name}", "nothing", "a value, or no such option") for name in empty]
         )
-    found = planned_files(Path(), wishes)
+    keeps = _keeping(dry_run=dry_run, force=force, skip=skip)
+    found = planned_files(Path(), wishes, keeps or (lambda _: True))
+    if keeps is None:
+        refuse(found.planned)
+    kept = {one.path for one in found.planned if one.state == "differs" and keeps is not None and keeps(one)}
     if dry_run:
-        click.echo("".join(one.diff for one in found.planned if one.state != "same"), nl=False)
+        patch = (one.diff for one in found.planned if one.state != "same" and one.path not in kept)
+        click.echo("".join(patch), nl=False)
         return
-    kept = {one.path for one in found.planned if one.state == "differs" and skip}
-    if not (force or skip):
-        if sys.stdin.isatty() and sys.stdout.isatty():
-            kept = _asked(found.planned)
-        else:
-            refuse(found.planned)
     initialise(found, kept)
     _tell(found, kept)
     click.echo("\n".join(next_steps(found)))
 
 
-def _asked(planned: Sequence[Planned]) -> set[Path]:
-    """The files to keep. Nothing is written before the last answer; Ctrl-C ends it all."""
-    kept = set()
-    for one in planned:
-        if one.state == "differs":
+def _keeping(*, dry_run: bool, force: bool, skip: bool) -> Keeps | None:
+    """Which of the files that differ stay as they are; None where nobody has said so, and nobody can be asked."""
+    if force or skip or dry_run:
+        return lambda _: skip
+    return _Asked() if sys.stdin.isatty() and sys.stdout.isatty() else None
+
+
+class _Asked:
+    """Asks about each file once, showing it. Nothing is written before the last answer; Ctrl-C ends it all."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Path, bool] = {}
+
+    def __call__(self, one: Planned) -> bool:
+        if one.path not in self._kept:
             click.echo(one.diff)
             try:
-                replace = click.confirm(f"{one.path}: replace it?", default=False)
+                self._kept[one.path] = not click.confirm(f"{one.path}: replace it?", default=False)
             except click.Abort:
                 raise KeyboardInterrupt from None  # which has an exit code of its own
-            if not replace:
-                kept.add(one.path)
-    return kept
+        return self._kept[one.path]
 
 
 def _tell(found: Asked, kept: set[Path]) -> None:

@@ -9,10 +9,19 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from harness.adopt.in_force import Keeps, kept_settings, scenarios_in_force, settled
 from harness.adopt.plan import SAME, Planned, plan
 from harness.adopt.project import Project, detect
 from harness.adopt.reading import read_json5
-from harness.adopt.starter import Wishes, amended_gitignore, requirement_of, starter_files
+from harness.adopt.starter import (
+    Scenarios,
+    Wishes,
+    amended_gitignore,
+    own_scenarios,
+    requirement_of,
+    starter_files,
+    stub_of,
+)
 from harness.adopt.target import examine
 from harness.adopt.writing import write_all
 from harness.bridges.settings import read_settings
@@ -31,31 +40,44 @@ class Asked:
     wishes: Wishes
     planned: list[Planned]
     left: tuple[str, ...]
+    scenarios: Scenarios
 
 
-def planned_files(folder: Path, options: Mapping[str, Any]) -> Asked:
-    """What `init` would write into `folder`. Raises `DeclarationError` for whatever stands in its way."""
+def planned_files(folder: Path, options: Mapping[str, Any], keeps: Keeps) -> Asked:
+    """What `init` would write into `folder`. Raises `DeclarationError` for whatever stands in its way.
+
+    `keeps` is asked about settings and scenarios of the user's that differ: what stays of them decides the rest.
+    """
     project = detect(folder, package=options["package"], python=options["python"], branch=options["branch"])
     if project.package == "harness" and project.name != "agent-load-harness":
         mistake = Mistake("package", "'harness', the name of this tool's own", "a package of another name")
         raise DeclarationError("init", [mistake])
-    target = examine(project, options["target"]) if options["target"] else None
-    wishes = Wishes(
-        target=target,
-        clock=options["clock"],
-        requirement=_line(options["requirement"]),
-        action=_action(options["action"]),
-        without=tuple(options["without"]),
-    )
+    wishes = _wished(project, options)
     benchmarks, left = _benchmarks(folder)
-    files = starter_files(project, wishes, benchmarks)
+    files = starter_files(project, wishes, benchmarks, own_scenarios(benchmarks))
+    settings = kept_settings(folder, files, keeps)
+    scenarios = scenarios_in_force(folder, files, benchmarks, settings, keeps)
+    if settings is not None:
+        wishes = settled(wishes, settings[1], stub_of(benchmarks))
+    files = starter_files(project, wishes, benchmarks, scenarios)
     left += _settled(folder)
     left = tuple(name for name in left if _is_theirs(folder / name, files))
     for name in left:
         files.pop(Path("harness.toml" if name == SETTLED else "asv.conf.json"), None)
     ignore = Path(".gitignore")
     text = (folder / ignore).read_text(encoding="utf-8", errors="replace") if (folder / ignore).is_file() else ""
-    return Asked(project, wishes, plan(folder, files, {ignore: amended_gitignore(text)}), left)
+    return Asked(project, wishes, plan(folder, files, {ignore: amended_gitignore(text)}), left, scenarios)
+
+
+def _wished(project: Project, options: Mapping[str, Any]) -> Wishes:
+    target = examine(project, options["target"]) if options["target"] else None
+    return Wishes(
+        target=target,
+        clock=options["clock"],
+        requirement=_line(options["requirement"]),
+        action=_action(options["action"]),
+        without=tuple(options["without"]),
+    )
 
 
 def initialise(asked: Asked, kept: set[Path]) -> None:
@@ -70,6 +92,8 @@ def next_steps(asked: Asked) -> list[str]:
     lines = ["", *(f"{name} was there and is left as it is" for name in asked.left)]
     if project.layout == "none":
         lines.append("no pyproject.toml or setup.py: nothing for asv to install, so its files were left out")
+    if not asked.scenarios.settled:
+        lines.append(f'the settings name no file of scenarios: file = "{asked.scenarios.file}" there makes it theirs')
     lines += ["", "next:"]
     if asked.wishes.target is None:
         lines.append("  put the call of your own code into load_target.py: until then a placeholder is measured")

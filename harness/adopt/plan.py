@@ -42,20 +42,23 @@ def plan(root: Path, files: Mapping[Path, str], amended: Mapping[Path, str]) -> 
     mistakes = [mistake for path in (*files, *amended) for mistake in _obstacles(root, path)]
     if mistakes:
         raise DeclarationError("init", mistakes)
-    planned = [_planned(root, path, text, DIFFERS) for path, text in files.items()]
-    return planned + [_planned(root, path, text, AMENDED) for path, text in amended.items()]
+    whole = [planned(root, path, text) for path, text in files.items()]
+    return whole + [planned(root, path, text, AMENDED) for path, text in amended.items()]
 
 
-def refuse(planned: Iterable[Planned]) -> None:
+def refuse(files: Iterable[Planned]) -> None:
     """Raise `DeclarationError` that names every file which would be replaced."""
     allowed = "what init writes there (--force replaces it, --skip-existing keeps it, on a terminal init asks)"
     found = "a file of yours that differs; nothing was written"
-    mistakes = [Mistake(one.path.as_posix(), found, allowed) for one in planned if one.state == DIFFERS]
+    mistakes = [Mistake(one.path.as_posix(), found, allowed) for one in files if one.state == DIFFERS]
     if mistakes:
         raise DeclarationError("init", mistakes)
 
 
-def _planned(root: Path, path: Path, text: str, changed: str) -> Planned:
+def planned(root: Path, path: Path, text: str, changed: str = DIFFERS) -> Planned:
+    """One file with its state, which is `changed` where something else is there. Raises `DeclarationError`."""
+    if mistakes := _obstacles(root, path):
+        raise DeclarationError("init", mistakes)
     before = _read(root, path)
     state = NEW if before is None else SAME if before == text else changed
     return Planned(path, text, before, state)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from keyword import iskeyword
 from pathlib import Path
 
 import harness
@@ -32,17 +36,40 @@ class Wishes:
     without: tuple[str, ...] = ()
 
 
-def starter_files(project: Project, wishes: Wishes, benchmarks: str) -> dict[Path, str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenarios:
+    """The scenarios that the tests and the suite are to be of, as one file declares them."""
+
+    file: str
+    """From the top of the repository on, as the settings have it."""
+    names: tuple[str, ...]
+    settled: bool = True
+    """Whether the settings name that file. Where they name none, the tests do."""
+
+
+def own_scenarios(benchmarks: str) -> Scenarios:
+    """Those of the file that `starter_files` brings along."""
+    declared = tomllib.loads(_filled("load.toml", {}))["scenario"]
+    return Scenarios(file=f"{benchmarks}/load.toml", names=tuple(declared))
+
+
+def starter_files(project: Project, wishes: Wishes, benchmarks: str, scenarios: Scenarios) -> dict[Path, str]:
     """Path from the top on -> text, for every file that is this project's own to have.
 
-    `benchmarks` is the folder of its benchmarks. What is to be amended, `.gitignore`, is not among them.
+    `benchmarks` is the folder of its benchmarks. What is to be amended, `.gitignore`, is not among them, and neither is
+    a file of scenarios where `scenarios` are those of another.
     """
-    return dict(_files(project, wishes, benchmarks))
+    return dict(_files(project, wishes, benchmarks, scenarios))
 
 
 def has_asv(project: Project, wishes: Wishes) -> bool:
     """Whether asv gets anything: it measures what it can install."""
     return "asv" not in wishes.without and project.layout != "none"
+
+
+def stub_of(benchmarks: str) -> str:
+    """The target that is written where there is none."""
+    return f"{benchmarks}/load_target.py:handle"
 
 
 def clock_of(wishes: Wishes) -> str:
@@ -70,29 +97,61 @@ def amended_gitignore(before: str) -> str:
     return ended + "".join(f"{line}\n" for line in missing)
 
 
-def _files(project: Project, wishes: Wishes, benchmarks: str) -> Iterator[tuple[Path, str]]:
+def _files(project: Project, wishes: Wishes, benchmarks: str, scenarios: Scenarios) -> Iterator[tuple[Path, str]]:
     # long: one line for each file
     folder = Path(benchmarks)
     words = {"benchmarks": benchmarks, "clock": clock_of(wishes), "python": project.python}
-    spec = wishes.target.spec if wishes.target else f"{benchmarks}/load_target.py:handle"
+    spec = wishes.target.spec if wishes.target else stub_of(benchmarks)
     yield Path("harness.toml"), _filled("harness.toml", words, target=json.dumps(spec))
-    yield folder / "load.toml", _filled("load.toml", words)
+    if Path(scenarios.file) == folder / "load.toml":
+        yield folder / "load.toml", _filled("load.toml", words)
     if wishes.target is None:
         suggested = _suggested(project)
         yield folder / "load_target.py", _filled("load_target.py", words, name=project.name, suggested=suggested)
     yield folder / "requirements.txt", _filled("requirements.txt", words, requirement=requirement_of(wishes))
     if has_asv(project, wishes):
         yield folder / "__init__.py", _filled("__init__.py", words)
-        yield folder / "load_scenarios.py", _filled("load_scenarios.py", words, target=_in_asv(wishes, benchmarks))
+        yield folder / "load_scenarios.py", _suite(wishes, benchmarks, scenarios)
         name, branch = json.dumps(project.name), json.dumps(project.branch)
         yield Path("asv.conf.json"), _filled("asv.conf.json", words, name=name, branch=branch)
     if "pytest" not in wishes.without:
         place = project.tests / "performance"
         if (project.root / project.tests / "__init__.py").is_file():
             yield place / "__init__.py", ""
-        yield place / "test_load_scenarios.py", _filled("test_load_scenarios.py", words)
+        yield place / "test_load_scenarios.py", _tests(place, benchmarks, scenarios)
     if "github" not in wishes.without:
         yield from workflows(project, wishes.action, benchmarks, history=has_asv(project, wishes))
+
+
+def _suite(wishes: Wishes, benchmarks: str, scenarios: Scenarios) -> str:
+    here = Path(scenarios.file).parent == Path(benchmarks)
+    name = json.dumps(Path(scenarios.file).name if here else scenarios.file)
+    file = f"_Path(__file__).with_name({name})" if here else f"{_top(benchmarks)} / {name}"
+    words = {"file": file, "target": _in_asv(wishes, benchmarks), "clock": clock_of(wishes)}
+    return _filled("load_scenarios.py", words, classes="\n".join(_classes(scenarios.names)))
+
+
+def _classes(names: Sequence[str]) -> Iterator[str]:
+    taken: set[str] = set()
+    for name in names:
+        words = re.findall(r"[A-Za-z0-9]+", name)
+        called = "".join(word[0].upper() + word[1:] for word in words)
+        called = called if called.isidentifier() and not iskeyword(called) else f"Load{called}"
+        called = called if called not in taken else f"{called}{len(taken)}"
+        taken.add(called)
+        yield f"\nclass {called}(_Load):\n    scenario = {json.dumps(name)}\n"
+
+
+def _tests(place: Path, benchmarks: str, scenarios: Scenarios) -> str:
+    # a file that is handed to the fixture is looked for from the test's own folder on
+    file = "" if scenarios.settled else f", file={json.dumps(Path(os.path.relpath(scenarios.file, place)).as_posix())}"
+    words = {"benchmarks": benchmarks, "file": file, "scenarios": json.dumps(scenarios.names, ensure_ascii=False)}
+    return _filled("test_load_scenarios.py", words)
+
+
+def _top(benchmarks: str) -> str:
+    """The top of the repository, as an expression of a module in its folder of benchmarks."""
+    return f"_Path(__file__).resolve().parents[{benchmarks.count('/') + 1}]"
 
 
 def _filled(template: str, words: dict[str, str], **more: str) -> str:
@@ -117,4 +176,4 @@ def _in_asv(wishes: Wishes, benchmarks: str) -> str:
     spec = wishes.target.spec
     if not spec.rpartition(":")[0].endswith(".py"):
         return json.dumps(spec)
-    return f"str(_Path(__file__).resolve().parents[{benchmarks.count('/') + 1}]) + {json.dumps('/' + spec)}"
+    return f"str({_top(benchmarks)}) + {json.dumps('/' + spec)}"

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from harness.adopt.doctor import examine
 from harness.adopt.project import Project
-from harness.adopt.starter import Wishes, starter_files
+from harness.adopt.starter import Wishes, own_scenarios, starter_files
 from harness.adopt.traps import TRAPS
 from harness.cli import main
 from harness.schema import schema_mistakes
@@ -268,7 +268,8 @@ def sound(tmp_path: Path) -> Path:
         branch="main",
         tests=Path("tests"),
     )
-    write(tmp_path, {path.as_posix(): text for path, text in starter_files(project, Wishes(), "benchmarks").items()})
+    files = starter_files(project, Wishes(), "benchmarks", own_scenarios("benchmarks"))
+    write(tmp_path, {path.as_posix(): text for path, text in files.items()})
     return tmp_path
 
 

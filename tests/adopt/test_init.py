@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import runpy
 import subprocess
 import sys
 import sysconfig
@@ -273,6 +274,98 @@ def test_it_is_said_beforehand_what_happens_to_them(edited: Path, option: str, m
     assert ("kept" if mine else "replaced") in done.output
 
 
+THEIRS = """
+[workflow.call]
+steps = [{ name = "answer", wait = "5 ms" }]
+
+[scenario.rush-hour]
+load = { law = "closed", in_flight = 2, workflows = 5 }
+mix = { call = 1 }
+pools.agents.size = 2
+
+[scenario.night]
+load = { law = "closed", in_flight = 1, workflows = 3 }
+mix = { call = 1 }
+pools.agents.size = 2
+"""
+PYPROJECT = (HATCHLING.files["pyproject.toml"]).replace("@package@", HATCHLING.package)
+SETTINGS = 'file = "load/theirs.toml"\ntarget = "builtin"\nclock = "hybrid"\n'
+
+
+def theirs(tmp_path: Path, settings: dict[str, str], **files: str) -> Path:
+    folder = HATCHLING.made(tmp_path / "theirs")
+    commit(folder, {"load/theirs.toml": THEIRS, **settings, **files})
+    return folder
+
+
+def of_the_suite(folder: Path) -> list[tuple[str, str, str]]:
+    """Scenario, target and clock of each class that asv would find; a scenario that is not declared is refused."""
+    found = runpy.run_path(str(folder / "benchmarks/load_scenarios.py")).values()
+    suites = [one() for one in found if isinstance(one, type) and getattr(one, "scenario", "")]
+    return [(one.declared.name, one.target, one.clock) for one in suites]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"harness.toml": SETTINGS}, ("--skip-existing",)),
+        ({"pyproject.toml": PYPROJECT + "\n[tool.harness]\n" + SETTINGS}, ()),
+    ],
+    ids=["kept settings", "settings in pyproject.toml"],
+)
+def test_what_it_writes_is_of_the_scenarios_that_stay(
+    tmp_path: Path, settings: dict[str, str], words: tuple[str, ...]
+) -> None:
+    folder = theirs(tmp_path, settings)
+    done = init(folder, *words)
+    assert done.exit_code == 0, done.output
+    assert not (folder / "benchmarks/load.toml").exists(), "nothing would read it"
+    assert not (folder / "benchmarks/load_target.py").exists(), "the settings name a target"
+    tests = (folder / "tests/performance/test_load_scenarios.py").read_text()
+    assert '("scenario", ["rush-hour", "night"])' in tests
+    assert "load_scenario(scenario)" in tests
+    assert of_the_suite(folder) == [("rush-hour", "builtin", "hybrid"), ("night", "builtin", "hybrid")]
+    if words:
+        assert "2 passed" in ran(
+            folder, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/performance"
+        )
+    again = init(folder, *words)
+    assert "written" not in again.output, again.output
+
+
+def test_settings_that_name_no_scenarios_leave_it_to_the_tests_to_name_them(edited: Path) -> None:
+    done = init(edited, "--skip-existing")
+    assert 'the settings name no file of scenarios: file = "benchmarks/load.toml" there makes it theirs' in done.output
+    assert "kept          tests/performance/test_load_scenarios.py" in done.output
+    (edited / "tests/performance/test_load_scenarios.py").unlink()
+    assert init(edited, "--skip-existing").exit_code == 0
+    tests = (edited / "tests/performance/test_load_scenarios.py").read_text()
+    assert 'load_scenario(scenario, file="../../benchmarks/load.toml")' in tests
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"harness.toml": 'file = "load/none.toml"\n'}, "harness.toml: file: expected a TOML file of scenarios, found"),
+        ({"harness.toml": SETTINGS, "load/theirs.toml": "[scenario.x]\n"}, "load/theirs.toml: scenario.x"),
+        ({"benchmarks/load.toml": "not [toml"}, "benchmarks/load.toml"),
+    ],
+)
+def test_scenarios_that_stay_and_cannot_be_read_are_refused(tmp_path: Path, files: dict[str, str], said: str) -> None:
+    folder = theirs(tmp_path, {}, **files)
+    before = contents(folder)
+    done = init(folder, "--skip-existing")
+    assert done.exit_code == 2
+    assert said in done.output
+    assert contents(folder) == before
+    assert init(folder, "--force").exit_code == 0
+
+
+def test_a_dry_run_that_keeps_files_shows_no_change_of_them(edited: Path) -> None:
+    assert "benchmarks/load_target.py" not in init(edited, "--dry-run", "--skip-existing").output
+    assert "benchmarks/load_target.py" in init(edited, "--dry-run").output
+
+
 def test_to_replace_and_to_keep_are_not_asked_for_at_once(edited: Path) -> None:
     before = contents(edited)
     assert init(edited, "--force", "--skip-existing").exit_code == 2
@@ -280,14 +373,14 @@ def test_to_replace_and_to_keep_are_not_asked_for_at_once(edited: Path) -> None:
 
 
 def on_a_terminal(folder: Path, answers: bytes) -> tuple[int, str]:
-    """Run `harness init` on a terminal, and type."""
+    """Run `harness init` on a terminal, and type; a question more than there are answers finds the end of the input."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-P", "-m", "harness", "init"]
     with subprocess.Popen(
         command, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
     ) as one:
         os.close(theirs)
-        os.write(ours, answers)
+        os.write(ours, answers + b"\x04")
         said = b""
         while chunk := _read(ours):
             said += chunk
@@ -304,19 +397,24 @@ def _read(terminal: int) -> bytes:
 
 
 def test_on_a_terminal_each_is_shown_and_asked_for(edited: Path) -> None:
-    code, said = on_a_terminal(edited, b"n\ny\n")
+    code, said = on_a_terminal(edited, b"n\ny\nn\ny\n")
     assert code == 0, said
+    asked = [line.rpartition(": replace it?")[0] for line in said.splitlines() if ": replace it?" in line]
+    test = "tests/performance/test_load_scenarios.py"
+    assert asked == ["harness.toml", "benchmarks/load_target.py", "benchmarks/load_scenarios.py", test]
     assert "harness.toml: replace it? [y/N]" in said
     assert "-# mine" in said
     assert "+async def handle(workflow):" in said
     assert (edited / "harness.toml").read_text() == 'clock = "wall"\n'
     assert "# mine" not in (edited / "benchmarks/load_target.py").read_text()
     assert (edited / "benchmarks/load.toml").exists()
+    assert 'clock = "virtual"' in (edited / "benchmarks/load_scenarios.py").read_text()
+    assert "load.toml" in (edited / test).read_text(), "the settings that stay name none"
 
 
 def test_an_answer_that_is_withheld_writes_nothing(edited: Path) -> None:
     before = contents(edited)
-    code, said = on_a_terminal(edited, b"y\n\x04")
+    code, said = on_a_terminal(edited, b"y\n")
     assert code == 130, said
     assert contents(edited) == before
 
