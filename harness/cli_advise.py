@@ -13,6 +13,7 @@ import harness
 from harness.cli_completion import scenarios
 from harness.cli_exports import HTML, refuse_html, write_html_of
 from harness.cli_settings import SettledCommand
+from harness.cli_suggestions import after_advice, say, somebody_looks
 from harness.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -147,3 +148,5 @@ def _deliver(advice: Advice, clock: str, form: str | None, file: Path | None, ht
         written = replace_file(file, whole_toml(advice.best.candidate.scenario).encode("utf-8"))
         click.echo(f"advised: {written}", err=True)
     sys.stdout.flush()
+    if somebody_looks(form):
+        say(after_advice(document, click.get_current_context().find_root().obj or []))

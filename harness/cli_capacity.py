@@ -22,6 +22,7 @@ from harness.cli_completion import scenarios
 from harness.cli_exports import HTML, refuse_html, write_html_of
 from harness.cli_options import target_option
 from harness.cli_settings import SettledCommand
+from harness.cli_suggestions import after_capacity, say, somebody_looks
 from harness.errors import DeclarationError, ExitCode, Mistake, UnitError
 
 if TYPE_CHECKING:
@@ -107,6 +108,8 @@ def capacity(
         _deliver(document, report_dir, plot, html)
     finally:  # what was measured is shown whatever became of the files
         _render(document, form)
+    if somebody_looks(form):
+        say(after_capacity(document, click.get_current_context().find_root().obj or []))
     sys.exit(code)
 
 

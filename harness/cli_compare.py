@@ -15,7 +15,7 @@ from harness.cli_exports import HTML, JUNIT_OF_VERDICTS, refuse_html, write_html
 from harness.cli_help import TaughtCommand
 from harness.cli_options import target_option
 from harness.cli_settings import SettledCommand
-from harness.cli_suggestions import after_comparison, say, somebody_looks
+from harness.cli_suggestions import after_comparison, after_history, say, somebody_looks
 from harness.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -234,6 +234,8 @@ def history(source: str, form: str | None, html: Path | None) -> None:
     else:
         written = (history_markdown if form == "markdown" else plain_history)(document)
         click.echo(encodable(written, sys.stdout.encoding), nl=False)
+    if somebody_looks(form):
+        say(after_history(document))
     judged = any(one["newest"] != "too short" for one in document["series"])
     sys.exit(ExitCode.HELD if judged else ExitCode.NOT_ENOUGH)
 

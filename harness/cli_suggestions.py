@@ -6,6 +6,7 @@ standard error, those after a result only where somebody looks at it.
 
 from __future__ import annotations
 
+import itertools
 import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from harness.report.model import Report
 
 _MOST_NEAREST = 3
+_MOST_SEEDS = 1000
+"""What `harness advise` and `harness capacity` take for --replications at most."""
 _TARGETS = (
     ("builtin", "the reference orchestrator"),
     ("package.module:attribute", "a function or object of an installed module, or of one below this folder"),
@@ -131,6 +134,9 @@ def after_reports(reports: Sequence[Report], code: ExitCode, words: Sequence[str
     return [f"{_command('capacity', *of)}     how much load it does hold, and what gives way"]
 
 
+_GAUGES = "a target shows its queue and pool with gauges(); what yours cannot show, leave out of the baseline"
+
+
 def _settling(report: Report, of: list[str]) -> Iterator[str]:
     """What would settle the lines of the baseline that nothing can be told of."""
     from harness.judge.observed import UNSEEN  # noqa: PLC0415 - only after such a result
@@ -139,7 +145,7 @@ def _settling(report: Report, of: list[str]) -> Iterator[str]:
         if line["verdict"] != "cannot_tell":
             continue
         if UNSEEN in line["reason"]:
-            yield "a target shows its queue and pool with gauges(); what yours cannot show, leave out of the baseline"
+            yield _GAUGES
         else:
             yield f"{_command('run', *of, '--replications', '10')}     more samples"
 
@@ -153,6 +159,75 @@ def after_comparison(document: dict[str, Any], words: Sequence[str]) -> list[str
     if not needed:
         return []
     if words[:1] == ["continuous"]:
-        kept = [word for word in words if not word.startswith("--max-rounds")]
-        return [f"{_command(*kept, '--max-rounds', str(needed))}     about so many rounds would settle it"]
+        again = _command(*_with_option(words, str(needed), "--max-rounds"))
+        return [f"{again}     about so many rounds would settle it"]
     return [f"harness continuous BASE HEAD --max-rounds {needed}     about so many runs a side would settle it"]
+
+
+def after_history(document: dict[str, Any]) -> list[str]:
+    """What is missing where no metric has commits enough."""
+    from harness.judge.history import FEWEST  # noqa: PLC0415 - only after such a result
+
+    if any(one["newest"] != "too short" for one in document["series"]):
+        return []
+    there = max((one["commits"] - len(one["ignored"]) for one in document["series"]), default=0)
+    missing = FEWEST - there
+    commits = f"{missing} more commit{'s' if missing > 1 else ''}"
+    if document["source"].startswith("asv:"):
+        return [f"asv run     on {commits}, {FEWEST} in all"]
+    return [f"harness run --clock virtual     once on each of {commits}, {FEWEST} in all, into one folder"]
+
+
+def after_capacity(document: dict[str, Any], words: Sequence[str]) -> list[str]:
+    """What would find a capacity, after a search that ended with 3."""
+    if document["exit_code"] != ExitCode.NOT_ENOUGH:
+        return []
+    if document["ended"] == "budget":
+        again = _command(*_with_option(words, f"{4 * _budget_s(words) / 60:g}min", "--budget"))
+        return [f"{again}     the time was up before the search had ended"]
+    if document["held"]["status"] == "cannot_tell":
+        return list(dict.fromkeys(_seeing(document, words)))
+    higher = f"{4 * document['load']['to']:g}"
+    return [f"{_command(*_with_option(words, higher, '--to'))}     a higher load: none that was tried is too much"]
+
+
+def _seeing(document: dict[str, Any], words: Sequence[str]) -> Iterator[str]:
+    from harness.judge.observed import UNSEEN  # noqa: PLC0415 - only after such a result
+
+    if UNSEEN in document["held"]["reason"]:
+        yield _GAUGES
+    else:
+        count = str(min(4 * document["replications"], _MOST_SEEDS))
+        yield f"{_command(*_with_option(words, count, '-n', '--replications'))}     more samples"
+
+
+def _budget_s(words: Sequence[str]) -> float:
+    from harness.units import parse_duration  # noqa: PLC0415 - only after such a result
+
+    given = [word for before, word in itertools.pairwise(words) if before == "--budget"]
+    given += [word.removeprefix("--budget=") for word in words if word.startswith("--budget=")]
+    return parse_duration((given or ["10min"])[-1])
+
+
+def after_advice(document: dict[str, Any], words: Sequence[str]) -> list[str]:
+    """Where to look on, after nothing that was tried was found to help."""
+    if document["best"] is not None or document["stopped"] is not None:
+        return []
+    lines = []
+    if any(one["does"] == "unclear" for one in document["tried"]) and (count := len(document["seeds"])) < _MOST_SEEDS:
+        more = str(min(4 * count, _MOST_SEEDS))
+        again = _command(*_with_option(words, more, "-n", "--replications"))
+        lines.append(f"{again}     for what is unclear")
+    of = [document["scenario"], *_file_of(words), "--clock", document["clock"]]
+    return [*lines, f"{_command('capacity', *of)}     how much load it holds, and what gives way"]
+
+
+def _with_option(words: Sequence[str], value: str, *names: str) -> list[str]:
+    """What was typed, with `value` for the option, which has these names, in the place of what it was given."""
+    kept: list[str] = []
+    for word in words:
+        if kept and kept[-1] in names:
+            kept.pop()
+        elif word.partition("=")[0] not in names or "=" not in word:
+            kept.append(word)
+    return [*kept, names[0], value]

@@ -19,7 +19,7 @@ SETTLED = 4
 FLOOR = 0.01
 _PENALTY = 12.0
 _STRENGTH = 4.5
-_FEWEST = 2 * SETTLED
+FEWEST = 2 * SETTLED
 _TOO_LARGE = 1e150
 _DWARFED = 1e-9
 """A median this much smaller than the largest value is no yardstick: shares of it would overflow."""
@@ -84,8 +84,8 @@ def find_steps(
     where = [k for k, value in enumerate(values) if value is not None and abs(value) < _TOO_LARGE]
     raw = np.array([values[k] for k in where], dtype=np.float64)
     ignored = tuple(commit for k, commit in enumerate(commits) if k not in set(where))
-    if len(raw) < _FEWEST:
-        reason = f"{len(raw)} commits with a value; steps are looked for from {_FEWEST}"
+    if len(raw) < FEWEST:
+        reason = f"{len(raw)} commits with a value; steps are looked for from {FEWEST}"
         return History(steps=(), noise=0.0, newest="too short", reason=reason, ignored=ignored)
     series = _Series(raw, where, list(commits), direction, floor)
     return series.history(ignored)

@@ -11,12 +11,28 @@ import pytest
 from click.testing import CliRunner, Result
 
 from harness.cli import main
-from harness.cli_suggestions import after_comparison, after_error, after_reports
+from harness.cli_suggestions import (
+    after_advice,
+    after_capacity,
+    after_comparison,
+    after_error,
+    after_history,
+    after_reports,
+)
 from harness.errors import ExitCode, HarnessError, Topic
 from harness.report.document import read_report
 from tests.terminal.screens import on_a_terminal
 
 BROKEN = '[scenario.strict]\nextends = "10_concurrent_workflows"\nbaseline = { latency_p95 = "< 1 ms" }\n'
+SLACK = """
+[workflow.one]
+steps = [{ name = "answer", wait = "10 ms" }]
+
+[scenario.slack]
+load = { law = "closed", in_flight = 1, workflows = 5 }
+mix = { one = 1 }
+pools.agents.size = 4
+"""
 FLOW = "async def handle(workflow):\n    return None\n"
 
 
@@ -157,8 +173,89 @@ def test_an_inconclusive_comparison_says_how_many_rounds_would_settle_it() -> No
     assert line.startswith("harness continuous main HEAD --max-rounds 40 ")
     (line,) = after_comparison(document, ["compare", "a", "b"])
     assert line.startswith("harness continuous BASE HEAD --max-rounds 40 ")
+    for typed in (["--max-rounds", "20"], ["--max-rounds=20"]):
+        (line,) = after_comparison(document, ["continuous", *typed, "main", "HEAD"])
+        assert line.startswith("harness continuous main HEAD --max-rounds 40 "), "what was typed before is replaced"
     assert after_comparison(document | {"exit_code": 1}, ["compare"]) == []
     assert after_comparison(document | {"metrics": metrics[2:]}, ["compare"]) == []
+
+
+NOT_FOUND = {
+    "exit_code": 3,
+    "ended": None,
+    "held": {"status": "never_broken", "reason": ""},
+    "load": {"to": 12},
+    "replications": 3,
+}
+UNOBSERVED = {"status": "cannot_tell", "reason": "queue depth: not observable on this target"}
+SEARCH = ["capacity", "peak", "-f", "my load.toml", "--to", "8", "--budget=2min"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({}, "harness capacity peak -f 'my load.toml' --budget=2min --to 48 "),
+        ({"ended": "budget"}, "harness capacity peak -f 'my load.toml' --to 8 --budget 8min "),
+        ({"held": UNOBSERVED}, "a target shows its queue and pool with gauges()"),
+        ({"held": {**UNOBSERVED, "reason": "too few"}}, f"harness {' '.join(SEARCH[:3])} 'my load.toml' --to 8"),
+    ],
+)
+def test_a_capacity_that_was_not_found_says_what_would_find_it(changed: dict[str, Any], said: str) -> None:
+    (line,) = after_capacity(NOT_FOUND | changed, SEARCH)
+    assert line.startswith(said)
+    assert after_capacity({**NOT_FOUND, **changed, "exit_code": 0}, SEARCH) == []
+
+
+def test_advice_that_helps_nothing_says_where_to_look_on() -> None:
+    document: dict[str, Any] = {"scenario": "peak", "clock": "virtual", "best": None, "stopped": None, "seeds": [0, 1]}
+    document["tried"] = [{"does": "nothing"}]
+    of = "harness capacity peak -f load.toml --clock virtual "
+    (line,) = after_advice(document, ["advise", "peak", "-f", "load.toml"])
+    assert line.startswith(of)
+    document["tried"] = [{"does": "unclear"}]
+    unclear, line = after_advice(document, ["advise", "peak", "-n", "2", "-f", "load.toml"])
+    assert line.startswith(of)
+    assert unclear.startswith("harness advise peak -f load.toml -n 8 ")
+    assert after_advice({**document, "best": 0}, []) == after_advice({**document, "stopped": "interrupted"}, []) == []
+
+
+def test_a_history_that_is_too_short_says_how_many_commits_are_missing() -> None:
+    series = [
+        {"newest": "too short", "commits": 5, "ignored": ["a"]},
+        {"newest": "too short", "commits": 2, "ignored": []},
+    ]
+    (line,) = after_history({"source": "reports/", "series": series})
+    assert line == "harness run --clock virtual     once on each of 4 more commits, 8 in all, into one folder"
+    (line,) = after_history({"source": "asv:results", "series": series})
+    assert line == "asv run     on 4 more commits, 8 in all"
+    assert after_history({"source": "reports/", "series": [*series, {"newest": "steady"}]}) == []
+
+
+QUICK = "agent_pool_exhaustion --clock virtual"
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (f"capacity {QUICK} -n 2 --from 1 --to 2", f"next: harness capacity {QUICK} -n 2 --from 1 --to 8 "),
+        ("advise slack -f slack.toml -n 2", "next: harness capacity slack -f slack.toml --clock virtual "),
+        ("history reports", "next: harness run --clock virtual     once on each of 7 more commits"),
+    ],
+)
+def test_what_ends_with_3_says_what_next(typed: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("capacity", "advise", "compare"):
+        monkeypatch.setattr(f"harness.cli_{module}.somebody_looks", lambda form: form is None)
+    Path("slack.toml").write_text(SLACK, encoding="utf-8")
+    if typed.startswith("history"):
+        harness("run", "slack", "-f", "slack.toml", "-c", "virtual", "-q")
+        (report,) = Path("reports").iterdir()
+        document = json.loads(report.read_text(encoding="utf-8")) | {"commit": {"id": "a" * 40, "dirty": False}}
+        report.write_text(json.dumps(document), encoding="utf-8")
+    done = harness(*typed.split())
+    assert done.exit_code == ExitCode.NOT_ENOUGH, done.output
+    assert [line for line in done.stderr.splitlines() if line.startswith(said)], done.stderr
+    if not typed.startswith("advise"):
+        assert "next:" not in harness(*typed.split(), "--markdown").output
 
 
 def test_the_form_for_machines_is_not_touched() -> None:
