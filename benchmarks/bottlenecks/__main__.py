@@ -12,6 +12,7 @@ from statistics import median
 from benchmarks.bottlenecks.planted import CAUSES, Planted, planted
 from benchmarks.bottlenecks.real import loop_table
 from benchmarks.bottlenecks.relief import all_relieved, others, p95_of_offered, relieved
+from harness.drive.clock import ClockName
 from harness.judge.bottleneck.limiting import limiting
 from harness.measure.estimates import share
 from harness.scenario.model import Scenario
@@ -34,19 +35,28 @@ def main() -> int:
     parser.add_argument(
         "--relief", type=int, default=50, help="scenarios for each cause in which each part is relieved"
     )
-    parser.add_argument("--real", type=int, default=20, help="targets on real clocks for each row")
+    parser.add_argument("--hybrid", type=int, default=20, help="event loops for each row on the hybrid clock")
+    parser.add_argument("--wall", type=int, default=8, help="event loops for each row on the wall clock")
     parser.add_argument("--seed", type=int, default=1_000_000, help="the first seed")
     parser.add_argument("--out", type=Path, help="a Markdown file; without it, standard output")
     given = parser.parse_args()
     lines: list[str] = []
-    parts = ((_confusion, given.scenarios), (_relief, given.relief), (loop_table, given.real))
-    for part in (make(count, given.seed) for make, count in parts if count):
-        for line in part:
-            lines.append(line)
-            print(line, file=sys.stderr if given.out else sys.stdout, flush=True)
+    for line in _tables(given):
+        lines.append(line)
+        print(line, file=sys.stderr if given.out else sys.stdout, flush=True)
     if given.out:
         given.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return 0
+
+
+def _tables(given: argparse.Namespace) -> Iterator[str]:
+    if given.scenarios:
+        yield from _confusion(given.scenarios, given.seed)
+    if given.relief:
+        yield from _relief(given.relief, given.seed)
+    loops: dict[ClockName, int] = {"hybrid": given.hybrid, "wall": given.wall}
+    if any(loops.values()):
+        yield from loop_table({clock: count for clock, count in loops.items() if count}, given.seed)
 
 
 def _confusion(count: int, first: int) -> Iterator[str]:
