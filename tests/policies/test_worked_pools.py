@@ -45,11 +45,11 @@ def test_who_came_first_is_dropped(engine):
 
 @in_both
 def test_an_agent_given_back_at_the_end_of_a_wait_is_still_had(engine):
-    pool = Pool("agents", 1, wait_timeout_s=1.0)
-    late = "timed_out wait_timeout:agents"
-    done = carried(engine, alike(takes(1.0), [0.0, 0.0, 0.0, 1.25], pools=(pool,)))
-    # the third gives up at 1, when the second has just begun; the fourth gives up at 2.25 at the latest
-    assert ends(done) == [*succeeded(1.0, 2.0), (1.0, late), (3.0, "")]
+    pool, kinds = Pool("agents", 1, wait_timeout_s=2.0), {"one": takes(1.0), "more": takes(1.5)}
+    comes = [(0.0, "one"), (0.5, "more"), (0.5, "one"), (0.5, "one")]
+    done = carried(engine, made(kinds, comes, pools=(pool,)))
+    # at 2.5 the agent comes back, which was only known since 1: the third has it all the same, the fourth gives up
+    assert ends(done) == [*succeeded(1.0, 2.5, 3.5), (2.5, "timed_out wait_timeout:agents")]
 
 
 @in_both
