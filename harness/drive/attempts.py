@@ -14,6 +14,7 @@ class Attempt:
     """One attempt at a step, as it will be recorded."""
 
     __slots__ = (
+        "burn_s",
         "busy",
         "depth",
         "ended",
@@ -25,15 +26,20 @@ class Attempt:
         "released_s",
         "requested_s",
         "step",
+        "wait_s",
         "workflow",
     )
 
-    def __init__(self, workflow: int, step: int, number: int, pool: int, requested_s: float) -> None:
+    def __init__(  # noqa: PLR0917 - made in one place, three times a workflow: names take time
+        self, workflow: int, step: int, number: int, pool: int, requested_s: float, wait_s: float, burn_s: float
+    ) -> None:
         self.workflow = workflow
         self.step = step
         self.number = number
         self.pool = pool
         self.requested_s = requested_s
+        self.wait_s = wait_s
+        self.burn_s = burn_s
         self.granted_s = NEVER
         self.released_s = NEVER
         self.depth = 0
@@ -72,7 +78,7 @@ class Rows:
             self._recorder.error_index(attempt.kind) if attempt.kind else -1,
         )
 
-    def add_burn(self, burn: Burn, attempt: Attempt, ended: int) -> None:
+    def add_burn(self, burn: Burn, attempt: Attempt) -> None:
         self._rows += packed_attempt(
             attempt.workflow,
             attempt.step,
@@ -83,7 +89,7 @@ class Rows:
             burn.released_s,
             burn.depth,
             burn.busy,
-            ended,
+            burn.ended,
             -1,
         )
 

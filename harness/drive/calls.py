@@ -8,7 +8,6 @@ from collections.abc import Mapping
 
 from harness.drive.attempts import Attempt, Rows
 from harness.drive.clock import Clock, Rank
-from harness.drive.drawn_ahead import DrawnStep
 from harness.drive.limits import RateLimiter
 from harness.drive.pools import Connections, ConnectionTimeout, Stay, StepTimeout, was_granted
 from harness.measure.record import Outcome
@@ -52,9 +51,8 @@ class Calls:
         self._clock.resolve_at(when_s, _WORK, over)
         await (over if deadline_s is None else self.until(over, deadline_s))
 
-    async def call(self, drawn: DrawnStep, key: int, deadline_s: float | None, attempt: Attempt) -> None:
+    async def call(self, step: StepProgram, deadline_s: float | None, attempt: Attempt) -> None:
         """Wait for a model or tool that needs a connection, a token or both; the connection is held for so long."""
-        step = drawn.program
         line = self.connections.get(step.connection)
         stay = Stay(self._now())
         try:
@@ -62,7 +60,7 @@ class Calls:
                 await self._connect(line, stay, deadline_s)
             if step.rate_limit >= 0:
                 await self._take_token(step, deadline_s, attempt)
-            await self.wait(drawn.wait.of(attempt.workflow, key, attempt.number), deadline_s)
+            await self.wait(attempt.wait_s, deadline_s)
             stay.ended = _SUCCEEDED
         except (ConnectionTimeout, StepTimeout):
             stay.ended = _TIMED_OUT

@@ -100,16 +100,13 @@ class Clock:
         self.loop = _wall_loop(loop) if name == "wall" else _jumping_loop(name, real_limit_s, job_grace_s)
         self._precise = precise
         self._coarse = loop == "uvloop"
-        self._resolve_at = self.loop.resolve_at if isinstance(self.loop, VirtualLoop) else None
         if type(self.loop) is VirtualLoop:
             self.now = self._virtual_now  # type: ignore[method-assign]  # asked often enough to save a call
         self.patches_time = False
         """Whether the target's own calls to `time.sleep` and its like go by this clock, too."""
         # what asyncio's own loop asks, without asking it; the time of uvloop stands still between its turns
         self._time = time.monotonic if name == "wall" else self.loop.time
-        self._origin = self._time()
-        self._real_origin = time.monotonic()
-        self._cpu_origin = time.thread_time()
+        self.begin()
 
     @property
     def virtual(self) -> bool:
@@ -139,6 +136,8 @@ class Clock:
     def begin(self, ago_s: float = 0.0) -> None:
         """Make this instant, or the one `ago_s` before it, the run's time 0; called on the loop's own thread."""
         self._origin = self._time() - ago_s
+        if isinstance(self.loop, VirtualLoop):
+            self.resolve_at = self.loop.resolver(self._origin)  # type: ignore[method-assign,assignment]  # a call less for every wait
         self._real_origin = time.monotonic()
         self._cpu_origin = time.thread_time()
 
@@ -167,10 +166,7 @@ class Clock:
 
     def resolve_at(self, when_s: float, rank: Rank, future: asyncio.Future[None]) -> None:
         """Give `future` the result None at `when_s` on this clock, unless it is done by then."""
-        if self._resolve_at is not None:
-            self._resolve_at(when_s + self._origin, rank, future)
-        else:
-            self.call_at(when_s, rank, resolve, future)
+        self.call_at(when_s, rank, resolve, future)
 
     def real_s(self) -> float:
         """Real seconds since `begin()`, whatever the clock."""

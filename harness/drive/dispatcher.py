@@ -106,6 +106,8 @@ class Dispatcher:
         self._longest_s = math.inf if self._timeout_s is None else 0.999 * self._timeout_s
         """A workflow that took no longer cannot have been late, whatever rounding does."""
         self._finished = clock.loop.create_future()
+        # in a task of its own from the first step on: clocks that jump decide by the order of tasks
+        self._carrying = self._carry_out if clock.jumps else self._carry_on
         self._source = source_for(self, plan.arrivals, clock, plan.seed, backpressure or Backpressure())
 
     @property
@@ -148,8 +150,8 @@ class Dispatcher:
         if held_s:
             self._recorder.held[number] = held_s
         # in a context of its own: what one workflow sets there, no other may find
-        carrying = self._carry_out if self._clock.jumps else self._carry_on
-        self._tasks[number] = self._clock.loop.create_task(carrying(number, kind), context=self._context.copy())
+        carrying = self._carrying(number, kind)
+        self._tasks[number] = self._clock.loop.create_task(carrying, context=self._context.copy())
 
     def _open(self, due_s: float, batch: int) -> tuple[int, int]:
         """Open the row of the next workflow; the row and the type."""
@@ -162,8 +164,9 @@ class Dispatcher:
     async def _carry_out(self, number: int, kind: int) -> None:
         """Carry out one workflow in a task of its own: clocks that jump decide by the order of tasks."""
         started_s = self._recorder.started[number] = self._now()
-        self._bound(number, started_s)
-        workflow = Workflow(self._first + number * self._stride, self._names[kind], self._seed, self._tries)
+        if self._timeout_s is not None:
+            self._bound(number, started_s)
+        workflow = _workflow((self._first + number * self._stride, self._names[kind], self._seed, self._tries))
         try:
             self._succeed(number, workflow, await self._run(workflow))
         except BaseException as error:  # the target's error is an outcome, not ours: test frameworks raise such ones

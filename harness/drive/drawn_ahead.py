@@ -6,74 +6,68 @@ A draw is a function of its counter alone, so it may be made at any time: these 
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-
 import numpy as np
+from numpy.typing import NDArray
 
-from harness.drive.breaker import Breaker
-from harness.plan.draws import Purpose, QuantileTable, uniforms
-from harness.plan.program import StepProgram
+from harness.plan.draws import Purpose, QuantileTable, uniforms_under, workflow_key, workflow_keys
+from harness.plan.program import Program
 
 _BLOCK = 1024
-_FROM = 256
+_FROM = 32
 """Runs of fewer workflows are over before a block has paid for itself."""
-_KEPT = 4 * _BLOCK
+
+Durations = tuple[float, float]
+"""How long a step waits and how long it burns, in seconds."""
+
+Drawn = tuple[int, tuple[Durations, ...]]
+"""A workflow's key, and the durations of the first attempt at each of its steps."""
 
 
-_OneByOne = Callable[[int, int, int], float]
-"""`StepProgram.wait_s` or `burn_s`: key, step, attempt -> seconds."""
+class DrawnType:
+    """The steps of a workflow type, with what each workflow draws for them.
 
+    Workflows begin in the order of their numbers, so one block of them is drawn as soon as its first is asked for.
+    """
 
-class Durations:
-    """One duration of one step, in seconds; those of first attempts come from a window of workflows that moves on."""
+    __slots__ = ("_beyond", "_drawn", "_first", "_seed", "steps")
 
-    __slots__ = ("_beyond", "_drawn", "_first", "_one", "_purpose", "_seed", "_step", "_table")
-
-    def __init__(
-        self,
-        table: QuantileTable | float,
-        one: Callable[[int, int, int], float],
-        seed: int,
-        step: int,
-        purpose: Purpose,
-    ) -> None:
-        self._table = table
-        self._one = one
+    def __init__(self, program: Program, seed: int) -> None:
+        self.steps = program.steps
         self._seed = seed
-        self._step = step
-        self._purpose = purpose
-        self._drawn: list[float] = []
-        # the window is of workflows first .. beyond - 1; that of a constant is never reached
-        self._first = self._beyond = _FROM if isinstance(table, QuantileTable) else sys.maxsize
+        self._drawn: list[Drawn] = []
+        # the block is of workflows first .. beyond - 1
+        self._first = self._beyond = _FROM
 
-    def of(self, workflow: int, key: int, attempt: int) -> float:
-        """Seconds for attempt `attempt` (from 1) of workflow number `workflow`, whose key is `key`."""
-        if workflow < self._first or attempt > 1:
-            return self._one(key, self._step, attempt)
+    def of(self, workflow: int) -> Drawn:
+        """What workflow number `workflow` draws."""
         if workflow >= self._beyond:
-            self._go_on_to(workflow)
+            self._draw_from(workflow)
+        elif workflow < self._first:
+            return self._one(workflow)
         return self._drawn[workflow - self._first]
 
-    def _go_on_to(self, workflow: int) -> None:
-        assert isinstance(self._table, QuantileTable), "as the constructor saw to"
-        begin = max(self._beyond, workflow - _BLOCK)
-        if begin > self._beyond:  # most workflows are of other types
-            self._drawn.clear()
-        self._beyond = workflow + _BLOCK
-        numbers = np.arange(begin, self._beyond, dtype=np.uint64)
-        drawn = self._table.all_at(uniforms(self._seed, numbers, self._purpose, self._step << 16 | 1))
-        self._drawn = [*self._drawn, *drawn.tolist()][-_KEPT:]
-        self._first = self._beyond - len(self._drawn)
+    def _one(self, workflow: int) -> Drawn:
+        key = workflow_key(self._seed, workflow)
+        return key, tuple((step.wait_s(key, k, 1), step.burn_s(key, k, 1)) for k, step in enumerate(self.steps))
+
+    def _draw_from(self, workflow: int) -> None:
+        """Draw the block that begins with `workflow`: at first about three times as many as there were before it."""
+        self._first, self._beyond = workflow, workflow + min(_BLOCK, 3 * workflow)
+        keys = workflow_keys(self._seed, np.arange(self._first, self._beyond, dtype=np.uint64))
+        of_steps = (
+            zip(
+                _all_under(keys, step.wait, Purpose.WAIT, place),
+                _all_under(keys, step.burn, Purpose.BURN, place),
+                strict=True,
+            )
+            for place, step in enumerate(self.steps)
+        )
+        self._drawn = list(zip(keys.tolist(), zip(*of_steps, strict=True), strict=True))
 
 
-class DrawnStep:
-    """A step with its durations."""
-
-    __slots__ = ("breaker", "burn", "program", "wait")
-
-    def __init__(self, program: StepProgram, seed: int, step: int) -> None:
-        self.program = program
-        self.breaker: Breaker | None = None
-        self.wait = Durations(program.wait, program.wait_s, seed, step, Purpose.WAIT)
-        self.burn = Durations(program.burn, program.burn_s, seed, step, Purpose.BURN)
+def _all_under(keys: NDArray[np.uint64], table: QuantileTable | float, purpose: Purpose, step: int) -> list[float]:
+    """The draws of the first attempts at a step of the workflows with these keys, in seconds."""
+    if not isinstance(table, QuantileTable):
+        return [table] * len(keys)
+    drawn: list[float] = table.all_at(uniforms_under(keys, purpose, step << 16 | 1)).tolist()
+    return drawn

@@ -133,9 +133,13 @@ class HybridLoop(VirtualLoop):
         base_s, origin_s, reads = self._flow
         self._flow = _Flow(base_s + seconds, origin_s, reads)
 
-    def resolve_at(self, when: float, rank: int, future: asyncio.Future[None]) -> None:
+    def resolver(self, origin: float) -> Callable[[float, int, asyncio.Future[None]], None]:
         """As the virtual loop's, in the turn of all that is due."""
-        self.call_ranked(when, rank, resolve, future)
+
+        def resolve_at(when_s: float, rank: int, future: asyncio.Future[None]) -> None:
+            self.call_ranked(when_s + origin, rank, resolve, future)
+
+        return resolve_at
 
     def aside(self, callback: Callable[[], object], every_s: float) -> None:
         """Call `callback` about every `every_s` real seconds, between turns.

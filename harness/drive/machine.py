@@ -10,16 +10,20 @@ from typing import Protocol
 
 from harness.drive.clock import Clock, Rank, burn_thread_cpu
 from harness.drive.threads import DaemonThreads
-from harness.measure.record import NEVER
+from harness.measure.record import NEVER, Outcome
 
+_CANCELLED = int(Outcome.CANCELLED)
 _PAGE_B = 4096
 _BLOCK = bytes(64 * 1024)  # hashing more than 2,047 bytes at once lets go of the interpreter lock
 
 
 class Burn:
-    """One piece of CPU work on its way: when it asked for a core, got one and gave it back (run's clock)."""
+    """One piece of CPU work on its way: when it asked for a core, got one and gave it back (run's clock).
 
-    __slots__ = ("busy", "depth", "done", "granted_s", "released_s", "requested_s")
+    `ended` is an `Outcome`: until its attempt says otherwise, it was cancelled.
+    """
+
+    __slots__ = ("busy", "depth", "done", "ended", "granted_s", "released_s", "requested_s")
 
     def __init__(self, done: asyncio.Future[None], requested_s: float) -> None:
         self.done = done
@@ -28,6 +32,7 @@ class Burn:
         self.released_s = NEVER
         self.depth = 0
         self.busy = 0
+        self.ended = _CANCELLED
 
 
 class Machine(Protocol):
@@ -129,12 +134,9 @@ class ModelledMachine:
     def finish(self, burn: Burn) -> None:
         """Give the core to the next."""
         burn.released_s = self._clock.now()
-        self._pass_on(burn.released_s)
-
-    def _pass_on(self, now_s: float) -> None:
         if self._waiting:
-            burn, seconds = self._waiting.popleft()
-            self._start(burn, seconds, now_s)
+            following, seconds = self._waiting.popleft()
+            self._start(following, seconds, burn.released_s)
         else:
             self._busy -= 1
 

@@ -12,7 +12,8 @@ that change). An attempt passes them in this order: budget, breaker, replica, ag
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from typing import Any
 
 from harness.drive.admission import Admission
 from harness.drive.attempts import Attempt, Rows
@@ -20,7 +21,7 @@ from harness.drive.backpressure import Backpressure
 from harness.drive.breaker import REFUSED, Breaker
 from harness.drive.calls import Calls, RateLimited
 from harness.drive.clock import Clock, Rank
-from harness.drive.drawn_ahead import DrawnStep
+from harness.drive.drawn_ahead import DrawnType
 from harness.drive.limits import Budget
 from harness.drive.machine import Machine
 from harness.drive.pools import (
@@ -37,12 +38,11 @@ from harness.drive.scaling import Scaling
 from harness.drive.target import Failed, Rejected, TimedOut, Workflow, WorkflowError
 from harness.measure.record import Outcome, Recorder
 from harness.plan.arrivals import Plan
-from harness.plan.draws import workflow_key
 from harness.plan.places import pools_of
-from harness.plan.program import backoff_s
+from harness.plan.program import StepProgram, backoff_s
 
 # looked up once: a member of an enumeration is found by a call
-_SUCCEEDED, _CANCELLED = int(Outcome.SUCCEEDED), int(Outcome.CANCELLED)
+_SUCCEEDED = int(Outcome.SUCCEEDED)
 _FAILED, _TIMED_OUT, _REJECTED = int(Outcome.FAILED), int(Outcome.TIMED_OUT), int(Outcome.REJECTED)
 _WORK, _DEADLINE = Rank.WORK, Rank.DEADLINE
 
@@ -65,10 +65,7 @@ class Orchestrator:
         self._new_future = clock.loop.create_future
         self._retry = plan.scenario.retry
         self._retried = {int(Outcome[name.upper()]) for name in self._retry.on}
-        self._steps = {
-            program.name: tuple(DrawnStep(step, plan.seed, index) for index, step in enumerate(program.steps))
-            for program in plan.programs
-        }
+        self._types = {program.name: DrawnType(program, plan.seed) for program in plan.programs}
         self.backpressure = Backpressure()
         """See `target.Paced`."""
         self._declare(plan)
@@ -90,9 +87,10 @@ class Orchestrator:
         self._budget = None if self._retry.budget is None else Budget(self._retry.budget)
         self._admission = None if scenario.memory is None else Admission(scenario.memory)
         self._needs_b = {program.name: program.memory_b for program in plan.programs}
+        self._breakers: dict[str, tuple[Breaker, ...]] | None = None
         if scenario.breaker is not None:
-            for step in (step for steps in self._steps.values() for step in steps):
-                step.breaker = Breaker(scenario.breaker)
+            declared = scenario.breaker
+            self._breakers = {p.name: tuple(Breaker(declared) for _ in p.steps) for p in plan.programs}
 
     def queue_and_pool(self) -> Mapping[str, float]:
         """See `target.Pooled`: all pools of agents together."""
@@ -102,25 +100,26 @@ class Orchestrator:
             "pool_size": float(sum(pool.size for pool in self.pools)),
         }
 
-    async def run(self, workflow: Workflow) -> None:
+    def run(self, workflow: Workflow) -> Coroutine[Any, Any, None]:
         """Carry out the workflow's steps in order; raises `Failed`, `TimedOut` or `Rejected` with the kind of error."""
         if self._admission is None:
-            await self._carry_out(workflow)
-        else:
-            await self._carry_out_admitted(workflow, self._admission)
+            return self._carry_out(workflow)
+        return self._carry_out_admitted(workflow, self._admission)
 
     async def _carry_out(self, workflow: Workflow) -> None:
-        key = workflow_key(workflow.seed, workflow.number)
-        for index, step in enumerate(self._steps[workflow.type]):
+        drawn = self._types[workflow.type]
+        key, durations = drawn.of(workflow.number)
+        for index, step in enumerate(drawn.steps):
             number = 1
+            wait_s, burn_s = durations[index]
             while True:
-                attempt = Attempt(workflow.number, index, number, step.program.pool, self._now())
+                attempt = Attempt(workflow.number, index, number, step.pool, self._now(), wait_s, burn_s)
                 if number == 1 and self._budget is not None:
                     self._budget.earn()
-                if step.breaker is None:
+                if self._breakers is None:
                     await self._try(attempt, step, key)
                 else:
-                    await self._try_breaker(step.breaker, attempt, step, key)
+                    await self._try_breaker(self._breakers[workflow.type][index], attempt, step, key)
                 if attempt.ended == _SUCCEEDED:
                     break
                 if number >= self._retry.max_attempts or attempt.ended not in self._retried:
@@ -129,6 +128,7 @@ class Orchestrator:
                     raise _ENDINGS[attempt.ended](attempt.kind)
                 await asyncio.sleep(backoff_s(self._retry, key, index, number))
                 number += 1
+                wait_s, burn_s = step.wait_s(key, index, number), step.burn_s(key, index, number)
 
     def begin(self) -> None:
         """See `target.Paced`."""
@@ -176,20 +176,20 @@ class Orchestrator:
                 raise
         stay.busy = admission.used_b
 
-    async def _try_breaker(self, breaker: Breaker, attempt: Attempt, drawn: DrawnStep, key: int) -> None:
+    async def _try_breaker(self, breaker: Breaker, attempt: Attempt, step: StepProgram, key: int) -> None:
         """One attempt at a step with a breaker."""
         attempt.era = breaker.enter(attempt.requested_s)
         if attempt.era == REFUSED:
-            attempt.end(_REJECTED, f"breaker_open:{drawn.program.name}")
+            attempt.end(_REJECTED, f"breaker_open:{step.name}")
             self._attempts.add(attempt)
             return
         try:
-            await self._try(attempt, drawn, key)
+            await self._try(attempt, step, key)
         finally:
             breaker.leave(attempt.era, attempt.ended, self._now())
 
     # long: a line or two for each way in which an attempt may end
-    async def _try(self, attempt: Attempt, drawn: DrawnStep, key: int) -> None:
+    async def _try(self, attempt: Attempt, step: StepProgram, key: int) -> None:
         """One attempt from the request to the record: `attempt` says how it ended."""
         if attempt.pool in self._balancers:
             attempt.pool = self._balancers[attempt.pool].choose(key, attempt.step, attempt.number)
@@ -207,18 +207,18 @@ class Orchestrator:
             else:
                 await self._wait_in(pool, attempt)
             attempt.busy = pool.busy
-            await self._serve(drawn, key, attempt)
+            await self._serve(step, key, attempt)
         except WaitTimeout:
             attempt.end(_TIMED_OUT, f"wait_timeout:{pool.name}")
         except StepTimeout:
-            attempt.end(_TIMED_OUT, f"step_timeout:{drawn.program.name}")
+            attempt.end(_TIMED_OUT, f"step_timeout:{step.name}")
         except Dropped:
             attempt.released_s = self._now()
             attempt.end(_REJECTED, f"queue_dropped:{pool.name}")
         except ConnectionTimeout:
-            attempt.end(_TIMED_OUT, f"connection_timeout:{self._calls.connections[drawn.program.connection].name}")
+            attempt.end(_TIMED_OUT, f"connection_timeout:{self._calls.connections[step.connection].name}")
         except RateLimited:
-            attempt.end(_FAILED, f"rate_limited:{self._calls.limits[drawn.program.rate_limit].name}")
+            attempt.end(_FAILED, f"rate_limited:{self._calls.limits[step.rate_limit].name}")
         finally:
             if attempt.granted_s == attempt.granted_s:  # not NaN: it was granted
                 attempt.released_s = self._now()
@@ -242,44 +242,37 @@ class Orchestrator:
             if timer is not None:
                 timer.cancel()
 
-    async def _serve(self, drawn: DrawnStep, key: int, attempt: Attempt) -> None:
-        step = drawn.program
+    # long: what an attempt does with its agent, in its order
+    async def _serve(self, step: StepProgram, key: int, attempt: Attempt) -> None:
         held = self._machine.hold(step.hold_b) if step.hold_b else None
         deadline_s = None if step.timeout_s is None else attempt.granted_s + step.timeout_s
         cached = step.cache_ratio > 0 and step.hits(key, attempt.step, attempt.number)
         if cached:
             await self._calls.wait(step.cached_wait_s(key, attempt.step, attempt.number), deadline_s)
         elif step.connection >= 0 or step.rate_limit >= 0:
-            await self._calls.call(drawn, key, deadline_s, attempt)
-        else:
-            wait_s = drawn.wait.of(attempt.workflow, key, attempt.number)
-            if wait_s > 0:
-                over: asyncio.Future[None] = self._new_future()
-                self._clock.resolve_at(self._now() + wait_s, _WORK, over)
-                await (over if deadline_s is None else self._calls.until(over, deadline_s))
-        burn_s = drawn.burn.of(attempt.workflow, key, attempt.number)
-        if burn_s > 0:
-            await self._burn(burn_s, deadline_s, attempt)
+            await self._calls.call(step, deadline_s, attempt)
+        elif attempt.wait_s > 0:
+            over: asyncio.Future[None] = self._new_future()
+            self._clock.resolve_at(self._now() + attempt.wait_s, _WORK, over)
+            await (over if deadline_s is None else self._calls.until(over, deadline_s))
+        if attempt.burn_s > 0:
+            burn = self._machine.burn(attempt.burn_s)
+            try:
+                await (burn.done if deadline_s is None else self._calls.until(burn.done, deadline_s))
+                burn.ended = _SUCCEEDED
+                self._machine.finish(burn)
+            except StepTimeout:
+                burn.ended = _TIMED_OUT
+                raise
+            finally:
+                if burn.ended != _SUCCEEDED:
+                    self._machine.give_up(burn)
+                self._attempts.add_burn(burn, attempt)
         del held
         if step.fail and not cached and step.fails(key, attempt.step, attempt.number):
             attempt.end(_FAILED, f"step_failed:{step.name}")
         else:
             attempt.end(_SUCCEEDED, "")
-
-    async def _burn(self, seconds: float, deadline_s: float | None, attempt: Attempt) -> None:
-        burn = self._machine.burn(seconds)
-        ended = _CANCELLED
-        try:
-            await (burn.done if deadline_s is None else self._calls.until(burn.done, deadline_s))
-            ended = _SUCCEEDED
-            self._machine.finish(burn)
-        except StepTimeout:
-            ended = _TIMED_OUT
-            raise
-        finally:
-            if ended != _SUCCEEDED:
-                self._machine.give_up(burn)
-            self._attempts.add_burn(burn, attempt, ended)
 
 
 def _expire_waiter(pool: AgentPool, waiter: asyncio.Future[float]) -> None:

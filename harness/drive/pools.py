@@ -63,6 +63,7 @@ class AgentPool:
 
     __slots__ = (
         "_recorder",
+        "_told",
         "blocks",
         "busy",
         "capacity",
@@ -98,6 +99,8 @@ class AgentPool:
         self.blocks = backpressure if declared.overflow == "block" else None
         if self.blocks is not None:
             self.blocks.pools.append(self)
+        self._told = self.since_s is not None or self.blocks is not None
+        """Whether a policy is told of waiters that leave the queue."""
         self._recorder = recorder
 
     @property
@@ -129,7 +132,8 @@ class AgentPool:
         """Take the first waiter out of the queue."""
         while self.waiters:
             waiter = self.waiters.popleft()
-            self._gone(waiter)
+            if self._told:
+                self._gone(waiter)
             if not waiter.done():  # a waiter that was cancelled at this very instant has not left the queue yet
                 return waiter
         return None
@@ -137,7 +141,8 @@ class AgentPool:
     def leave(self, waiter: Waiter) -> None:
         """A waiter gives up."""
         self.waiters.remove(waiter)
-        self._gone(waiter)
+        if self._told:
+            self._gone(waiter)
 
     def _gone(self, waiter: Waiter) -> None:
         if self.since_s is not None:

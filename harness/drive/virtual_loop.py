@@ -15,13 +15,13 @@ import time
 from asyncio import events, futures
 from collections import deque
 from collections.abc import Callable
-from contextvars import Context
+from contextvars import Context, copy_context
 from heapq import heapify, heappop, heappush
 from itertools import repeat
 from typing import Any, NoReturn, TypeVarTuple
 
 from harness.drive.deadlocks import deadlock_text
-from harness.drive.handles import Soon, Timer
+from harness.drive.handles import Soon, new_timer
 from harness.drive.outside import THREADS
 from harness.drive.outside_work import JOB_GRACE_S, Held
 from harness.drive.sleepers import Sleepers
@@ -106,7 +106,12 @@ class VirtualLoop(WatchedLoop):
             """As asyncio's."""
             if loop._debug or loop._closed:
                 return checked(callback, *args, context=context)
-            handle = Soon(callback, args, loop, context)
+            handle = Soon()
+            handle._context = copy_context() if context is None else context
+            handle._loop = loop
+            handle._callback = callback
+            handle._args = args
+            handle._cancelled = False
             append(handle)
             return handle
 
@@ -128,7 +133,7 @@ class VirtualLoop(WatchedLoop):
         when = now + delay if delay > 0 else now
         if self._debug or self._closed:
             return self.call_ranked(when, 0, callback, *args, context=context)
-        handle = Timer(when, callback, args, self, context)
+        handle = new_timer(when, callback, args, self, context)
         self._serial += 1
         heappush(self._timers, (when, 0, self._serial, handle))
         return handle
@@ -146,7 +151,7 @@ class VirtualLoop(WatchedLoop):
         if self._debug or self._closed:
             handle = self._debugged_timer(when, callback, args, context)
         else:
-            handle = Timer(when, callback, args, self, context)
+            handle = new_timer(when, callback, args, self, context)
         self._serial += 1
         heappush(self._timers, (when, rank, self._serial, handle))
         return handle
@@ -161,10 +166,18 @@ class VirtualLoop(WatchedLoop):
         handle._scheduled = True  # type: ignore[attr-defined]  # asyncio's own slot; or cancelling it would not be reported to this loop
         return handle
 
-    def resolve_at(self, when: float, rank: int, future: asyncio.Future[None]) -> None:
-        """Give `future` the result None at `when`, unless it is done by then: a timer that is no callback."""
-        self._serial += 1
-        heappush(self._timers, (when, rank, self._serial, future))
+    def resolver(self, origin: float) -> Callable[[float, int, asyncio.Future[None]], None]:
+        """What gives a future the result None at a time since `origin`, unless it is done by then.
+
+        It sets a timer that is no callback.
+        """
+        loop, timers = self, self._timers
+
+        def resolve_at(when_s: float, rank: int, future: asyncio.Future[None]) -> None:
+            loop._serial += 1
+            heappush(timers, (when_s + origin, rank, loop._serial, future))
+
+        return resolve_at
 
     def _timer_handle_cancelled(self, handle: events.TimerHandle) -> None:
         """Nothing to do: what was cancelled is passed over, and swept now and then."""
@@ -179,7 +192,7 @@ class VirtualLoop(WatchedLoop):
     # -------------------------------------------------------------------------------------------------------- the loop
 
     # long: the hottest lines of every virtual run; a call for each of its parts would cost a quarter more
-    def _run_once(self) -> None:  # noqa: PLR0912 - as said
+    def _run_once(self) -> None:  # noqa: PLR0912, PLR0915 - as said
         """What `run_forever` calls over and over: run what is ready to quiescence, fire one timer, and so on."""
         ready, timers, outside = self._ready, self._timers, self._outside
         threads, jobs, popleft = THREADS, outside.jobs.pending, ready.popleft
@@ -191,13 +204,19 @@ class VirtualLoop(WatchedLoop):
                 if self._debug:
                     self._run_debugged(ready)
                 else:
-                    for _ in repeat(None, len(ready)):
+                    left = len(ready)
+                    while left:
+                        left -= 1
                         handle = popleft()
                         if handle._cancelled:
                             continue
                         try:
                             # what Handle._run does, one call less deep
-                            handle._context.run(handle._callback, *handle._args)
+                            args = handle._args
+                            if len(args) == 1:
+                                handle._context.run(handle._callback, args[0])
+                            else:
+                                handle._context.run(handle._callback, *args)
                         except (SystemExit, KeyboardInterrupt):
                             raise
                         except BaseException as error:

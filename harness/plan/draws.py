@@ -85,7 +85,16 @@ def uniforms(seed: int, workflows: NDArray[np.uint64], purpose: int, place: int 
 
     `place` is step and attempt in one: step << 16 | attempt.
     """
-    keys = _mix_array(np.uint64(mix((seed + _GOLDEN) & _MASK)) + (workflows + np.uint64(1)) * np.uint64(_GOLDEN))
+    return uniforms_under(workflow_keys(seed, workflows), purpose, place)
+
+
+def workflow_keys(seed: int, workflows: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """`workflow_key(seed, w)` for every w of `workflows`; shape kept."""
+    return _mix_array(np.uint64(seed_key(seed)) + (workflows + np.uint64(1)) * np.uint64(_GOLDEN))
+
+
+def uniforms_under(keys: NDArray[np.uint64], purpose: int, place: int) -> NDArray[np.float64]:
+    """`uniform(key, step, attempt, purpose)` for every key; see `uniforms`."""
     offset = np.uint64((((place << 8 | purpose) + 1) * _ODD) & _MASK)
     return (_mix_array(keys + offset) >> np.uint64(11)).astype(np.float64) * _UNIT
 
