@@ -12,7 +12,9 @@ from harness.drive.clock import Clock, Rank, burn_thread_cpu
 from harness.drive.threads import DaemonThreads
 from harness.measure.record import NEVER, Outcome
 
+# looked up once: a member of an enumeration is found by a call
 _CANCELLED = int(Outcome.CANCELLED)
+_WORK = Rank.WORK
 _PAGE_B = 4096
 _BLOCK = bytes(64 * 1024)  # hashing more than 2,047 bytes at once lets go of the interpreter lock
 
@@ -129,7 +131,7 @@ class ModelledMachine:
     def _start(self, burn: Burn, seconds: float, now_s: float) -> None:
         burn.granted_s = now_s
         burn.busy = self._busy
-        self._clock.resolve_at(now_s + seconds, Rank.WORK, burn.done)
+        self._clock.resolve_at(now_s + seconds, _WORK, burn.done)
 
     def finish(self, burn: Burn) -> None:
         """Give the core to the next."""

@@ -196,6 +196,7 @@ class VirtualLoop(WatchedLoop):
         """What `run_forever` calls over and over: run what is ready to quiescence, fire one timer, and so on."""
         ready, timers, outside = self._ready, self._timers, self._outside
         threads, jobs, popleft = THREADS, outside.jobs.pending, ready.popleft
+        future, watcher = asyncio.Future, WATCHER
         while True:
             self._poll(0)  # for signals, whose handlers are called when the loop reads its own pipe
             self._refuse_standstill()
@@ -229,11 +230,11 @@ class VirtualLoop(WatchedLoop):
                     self._hold()
                     if ready:
                         continue
-                if not timers or (timers[0][1] >= WATCHER and not self._work_is_timed()):
+                if not timers or (timers[0][1] >= watcher and not self._work_is_timed()):
                     self._wait_for_strangers()
                     continue
                 when, _, _, timer = heappop(timers)
-                if type(timer) is asyncio.Future:
+                if type(timer) is future:
                     if not timer.done():
                         if when > self._now:  # noqa: PLR1730 - max() is a call
                             self._now = when
