@@ -11,7 +11,9 @@ from dataclasses import dataclass
 class Row:
     """`ours` and `peer` are repeated measurements in `unit`, taken in turn; `bar` bounds the ratio of medians.
 
-    Without a peer, `bar` bounds our own median. None: nothing is asked of it.
+    Without a peer, `bar` bounds our own median. None: nothing is asked of it. Where they are `paired`, the k-th of one
+    and the k-th of the other right after one another, it bounds the median of the pairs' ratios: a machine that slows
+    down half way does not move that.
     """
 
     what: str
@@ -21,10 +23,13 @@ class Row:
     peer: Sequence[float] = ()
     bar: float | None = None
     note: str = ""
+    paired: bool = False
 
     @property
     def figure(self) -> float:
-        """Ratio of medians, or our median where there is no peer."""
+        """Ratio of medians or median of ratios; our median where there is no peer."""
+        if self.paired:
+            return statistics.median(mine / theirs for mine, theirs in zip(self.ours, self.peer, strict=True))
         ours = statistics.median(self.ours)
         return ours / statistics.median(self.peer) if self.peer else ours
 

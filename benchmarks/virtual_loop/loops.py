@@ -68,11 +68,14 @@ def loop_rows() -> Iterator[Row]:
         measured = _in_turn(
             ours[what], peer[what], lambda: simpy_three_steps(WORKFLOWS), lambda: simpy_same_job(WORKFLOWS)
         )
-        yield Row(name, "us per workflow", measured[0], "asyncio's loop, jumping selector", measured[1], bar=0.5)
-        yield Row(name, "us per workflow", measured[0], "SimPy", measured[2], bar=1.0)
+        yield _row(name, measured, 1, "asyncio's loop, jumping selector", 0.5)
+        yield _row(name, measured, 2, "SimPy", 1.0)
         if what == "built-in":
-            same = "SimPy with the same draws and the same rows"
-            yield Row(name, "us per workflow", measured[0], same, measured[3], bar=1.0)
+            yield _row(name, measured, 3, "SimPy with the same draws and the same rows", 1.0)
+
+
+def _row(name: str, measured: list[list[float]], side: int, peer: str, bar: float) -> Row:
+    return Row(name, "us per workflow", measured[0], peer, measured[side], bar=bar, paired=True)
 
 
 def _in_turn(*sides: Callable[[], object]) -> list[list[float]]:

@@ -272,7 +272,7 @@ class Orchestrator:
         if step.fail and not cached and step.fails(key, attempt.step, attempt.number):
             attempt.end(_FAILED, f"step_failed:{step.name}")
         else:
-            attempt.end(_SUCCEEDED, "")
+            attempt.ended = _SUCCEEDED
 
 
 def _expire_waiter(pool: AgentPool, waiter: asyncio.Future[float]) -> None:
