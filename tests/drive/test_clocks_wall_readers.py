@@ -99,14 +99,14 @@ def test_a_patched_sleep_blocks_the_loop_in_virtual_time() -> None:
 
     done = drive(blocks, patch_time=True)
     assert done.workflows.finished_s.tolist() == [5.0, 10.0, 15.0]
-    assert done.real_s < 1
+    assert done.real_s < 10
 
 
 def test_patched_sleeps_in_threads_go_by_virtual_time_side_by_side() -> None:
     done = drive(sleeps_per_step, patch_time=True)
     assert outcomes(done) == {"succeeded": 3}
     assert done.workflows.finished_s.tolist() == [6.0] * 3
-    assert done.real_s < 2
+    assert done.real_s < 5
 
 
 def test_a_plain_function_can_be_timed_once_its_sleep_is_patched() -> None:
@@ -132,7 +132,7 @@ def test_a_sleeper_left_behind_is_woken_when_the_run_is_over() -> None:
 
     done = drive(long, patch_time=True, run_timeout_s=5)
     assert done.stopped == "run timeout"
-    until = time.monotonic() + 5
+    until = time.monotonic() + 60
     while len(woken) < 3 and time.monotonic() < until:
         time.sleep(0.01)
     assert len(woken) == 3

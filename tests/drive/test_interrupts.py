@@ -63,7 +63,8 @@ def test_a_run_that_never_ends_is_stopped_at_its_limit(clock: Any) -> None:
     assert done.stopped == "run timeout"
     assert outcomes(done) == {"cancelled": 2}
     assert errors(done) == {"run timeout": 2}
-    assert done.ended_s == pytest.approx(0.2, abs=0.1 if clock == "wall" else 1e-12)
+    # on a busy machine the loop comes late to its own limit
+    assert 0.2 - 1e-12 <= done.ended_s <= (2.0 if clock == "wall" else 0.2 + 1e-12)
 
 
 @pytest.mark.parametrize("clock", ["wall", "virtual"])
@@ -71,7 +72,7 @@ def test_what_ended_before_the_limit_keeps_its_outcome(clock: Any) -> None:
     async def every_other(workflow: Workflow) -> None:
         await asyncio.sleep(0.001 if workflow.number % 2 else 1000)
 
-    done = drive(every_other, clock=clock, workflows=10, run_timeout_s=0.2)
+    done = drive(every_other, clock=clock, workflows=10, run_timeout_s=1.0)
     assert outcomes(done) == {"succeeded": 5, "cancelled": 5}
 
 
@@ -100,7 +101,7 @@ def test_a_target_that_blocks_the_loop_is_broken_out_of() -> None:
         if workflow.number == 2:
             time.sleep(1000)
 
-    done = drive(blocks, workflows=4, run_timeout_s=0.1)
+    done = drive(blocks, workflows=4, run_timeout_s=0.5)
     assert done.stopped == "run timeout"
     assert outcomes(done) == {"succeeded": 2, "cancelled": 2}
     assert any("blocked the event loop" in doubt for doubt in done.doubts)
@@ -210,13 +211,13 @@ def result(process: subprocess.Popen[str], within_s: float) -> dict[str, Any]:
 @pytest.mark.parametrize("name", ["hangs", "hangs_in_thread"])
 def test_threads_that_hang_do_not_keep_the_process(name: str) -> None:
     with spawned(name, workflows=3, timeout_s=0.2) as process:
-        done = result(process, within_s=8)
+        done = result(process, within_s=60)
     assert done == {"stopped": None, "outcomes": {"timed_out": 3}, "errors": {"workflow_timeout": 3}}
 
 
 def test_a_thread_that_hangs_stops_the_virtual_clock_by_name() -> None:
     with spawned("hangs", "virtual", workflows=3, run_timeout_s=0.5) as process:
-        done = result(process, within_s=8)
+        done = result(process, within_s=60)
     assert done["stopped"] == "clock error"
     assert done["outcomes"] == {"cancelled": 3}
 
@@ -230,7 +231,7 @@ def test_a_stop_signal_in_the_middle_keeps_what_was_measured(number: signal.Sign
         wait_for_running(process, times=6)
         time.sleep(0.2)
         process.send_signal(number)
-        done = result(process, within_s=8)
+        done = result(process, within_s=60)
     assert done == {"stopped": reason, "outcomes": {"succeeded": 3, "cancelled": 3}, "errors": {reason: 3}}
 
 
@@ -241,7 +242,7 @@ def test_a_second_signal_breaks_into_a_loop_that_does_not_come_round(name: str, 
         process.send_signal(signal.SIGINT)
         time.sleep(0.2)
         process.send_signal(signal.SIGINT)
-        done = result(process, within_s=15)
+        done = result(process, within_s=60)
     assert done["stopped"] == "interrupted"
     assert done["outcomes"] == {"cancelled": 2}
 
@@ -250,6 +251,6 @@ def test_a_signal_while_the_target_starts_stops_the_run_before_it_offers() -> No
     with spawned("SlowStart", workflows=2) as process:
         wait_for_running(process)
         process.send_signal(signal.SIGINT)
-        done = result(process, within_s=8)
+        done = result(process, within_s=60)
     assert done["stopped"] == "interrupted"
     assert sum(done["outcomes"].values()) in {0, 2}

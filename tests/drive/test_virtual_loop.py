@@ -222,7 +222,7 @@ def test_a_million_seconds_in_steps_of_a_tenth() -> None:
 
     began = time.monotonic()
     assert play(main)[0] == 1e6
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
 
 
 def test_cancelled_timers_do_not_pile_up() -> None:

@@ -279,7 +279,7 @@ def test_a_thread_that_waits_to_be_woken_does_not_hold_the_clock() -> None:
         await asyncio.sleep(1000)
         return time.monotonic() - began
 
-    assert play(main()) < 1
+    assert play(main()) < 30
     until.set()
 
 
@@ -562,12 +562,12 @@ def test_signals_reach_their_handlers_while_virtual_time_flies() -> None:
         loop.add_signal_handler(signal.SIGUSR1, seen.set)
         threading.Timer(REAL_S, signal.raise_signal, (signal.SIGUSR1,)).start()
         began = time.monotonic()
-        while not seen.is_set() and time.monotonic() < began + 5:
+        while not seen.is_set() and time.monotonic() < began + 30:
             await asyncio.sleep(1)
         loop.remove_signal_handler(signal.SIGUSR1)
         return time.monotonic() - began
 
-    assert play(main()) < 2
+    assert play(main()) < 20
 
 
 def test_a_signal_wakes_a_loop_that_waits_in_its_selector() -> None:
@@ -586,4 +586,4 @@ def test_a_signal_wakes_a_loop_that_waits_in_its_selector() -> None:
         loop.remove_signal_handler(signal.SIGUSR1)
         return took
 
-    assert play(main(), grace_s=8) < 1
+    assert play(main(), grace_s=8) < 4

@@ -31,7 +31,7 @@ def process(*words: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
         yield started
     finally:
         started.terminate()
-        started.communicate(timeout=10)
+        started.communicate(timeout=60)
 
 
 def free_port() -> int:

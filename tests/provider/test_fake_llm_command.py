@@ -55,7 +55,7 @@ def test_it_says_where_it_is_serves_and_ends_cleanly(number: signal.Signals, tmp
         assert [(s.labels, s.value) for s in families["fake_llm_calls"].samples] == [({"attempts": "1"}, 1.0)]
         assert json.loads(read(told["stats"]))["tokens"]["completion"] == 3
         process.send_signal(number)
-        rest, said = process.communicate(timeout=10)
+        rest, said = process.communicate(timeout=60)
     assert (process.returncode, rest) == (0, "")
     assert said == "1 requests: 1 with 200; 0 were retries\n"
 
@@ -68,7 +68,7 @@ def test_the_first_line_is_the_base_url_and_a_port_that_is_taken_is_refused() ->
         assert b"fake-model" in read(f"{url}/models")
         port = url.split(":")[2].split("/")[0]
         with fake_llm("--port", port) as other:
-            said = other.communicate(timeout=10)[1]
+            said = other.communicate(timeout=60)[1]
         assert other.returncode == 2
         assert said == f"error: fake-llm: 127.0.0.1 port {port} cannot be had: address already in use\n" or (
             "cannot be had" in said and "Traceback" not in said
@@ -86,4 +86,4 @@ def test_answers_under_way_do_not_keep_it_from_ending() -> None:
             while json.loads(read(f"{url.removesuffix('/v1')}/stats"))["in_service"] == 0:
                 pass
             process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=10) == 0
+            assert process.wait(timeout=60) == 0
