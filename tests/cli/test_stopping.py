@@ -82,10 +82,13 @@ def run_one(target: str, *more: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("delay_s", [0.6, 1.0, 1.6])
 def test_ctrl_c_at_any_moment_of_virtual_runs_ends_as_interrupted(delay_s: float) -> None:
     command = [sys.executable, "-m", "harness", "run", "--clock", "virtual", "-n", "3000", "--quiet"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(delay_s)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            time.sleep(delay_s)
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()  # or one that did not stop would run on beside all later tests
     # CPython ends itself by SIGINT, which is 130 to a shell, where one came within an exec() of text that an import did
     assert process.returncode in (ExitCode.INTERRUPTED, -signal.SIGINT), errors
     assert "Traceback" not in errors
