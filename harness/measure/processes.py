@@ -126,7 +126,8 @@ class ProcessTree:
         before, known = self._known_cpu_s, {}
         earlier_s, reaped_s = self._reaped_s, _reaped_cpu_s()
         for child in tuple(self._children.values()):
-            with contextlib.suppress(psutil.NoSuchProcess):  # gone, or a zombie that some systems do not look into
+            # after the total of those that were reaped; gone, or a zombie that some systems do not look into
+            with contextlib.suppress(psutil.NoSuchProcess):
                 known[child] = _cpu_seconds(child)
         self._known_cpu_s, self._reaped_s = known, reaped_s
         living = math.fsum(max(0.0, own - before.get(child, _NOTHING)[0]) for child, (own, _) in known.items())
@@ -188,8 +189,15 @@ def children() -> frozenset[int] | None:
 
 
 def _cpu_seconds(child: psutil.Process) -> tuple[float, float]:
-    """CPU seconds of `child` itself, and of those that it has reaped."""
-    times = child.cpu_times()
+    """CPU seconds of `child` itself, and of those that it has reaped; raises `psutil.NoSuchProcess` where it is gone.
+
+    Gone too is one that is still listed as dead: from a zombie it became that before its parent was handed its time,
+    so one that is no more than a zombie after the parent's total was read is not yet part of that.
+    """
+    with child.oneshot():  # both from one look
+        times, status = child.cpu_times(), child.status()
+    if status == psutil.STATUS_DEAD:
+        raise psutil.NoSuchProcess(child.pid)
     return times.user + times.system, getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
 
 

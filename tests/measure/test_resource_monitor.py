@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import subprocess
 import sys
@@ -177,6 +178,27 @@ def test_the_cpu_time_of_short_lived_children_is_counted() -> None:
     true = reaped_cpu_s() - before + time.process_time() - own_s
     assert true >= 1.8
     assert seen == pytest.approx(true, rel=0.15)
+
+
+def test_a_child_still_listed_when_its_time_was_handed_over_counts_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The system does both one after the other, and a busy one may do something else in between."""
+    tree = ProcessTree(include_children=True, cpu_clock=lambda: 0.0)
+    tree.sample(0.0, slow=True)
+    child = subprocess.Popen([sys.executable, "-c", BURN.format(0.3)])
+    while psutil.Process(child.pid).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+    cores = [tree.sample(1.0, slow=True)["cpu_cores"]]
+    times = psutil.Process(child.pid).cpu_times()
+    child.wait()
+    with monkeypatch.context() as listed:
+        listed.setattr(psutil.Process, "oneshot", lambda _self: contextlib.nullcontext())
+        listed.setattr(psutil.Process, "cpu_times", lambda _self: times)
+        listed.setattr(psutil.Process, "status", lambda _self: psutil.STATUS_DEAD)
+        cores.append(tree.sample(2.0, slow=False)["cpu_cores"])
+    cores.append(tree.sample(3.0, slow=True)["cpu_cores"])
+    assert cores == pytest.approx([times.user + times.system, 0.0, 0.0], abs=0.03)
 
 
 def test_a_child_that_is_seen_and_then_reaped_counts_once() -> None:

@@ -112,11 +112,11 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize(
     ("graph", "least_kib", "most_kib", "names"),
-    [("Graph", -1.0, 2.0, []), ("SavedGraph", 6.0, 16.0, ["memory_grows"])],
+    [("Graph", -1.0, 2.0, []), ("SavedGraph", 4.0, 16.0, ["memory_grows"])],
     ids=["without checkpointer", "InMemorySaver"],
 )
 def test_what_langgraph_keeps_per_workflow(graph: str, least_kib: float, most_kib: float, names: list[str]) -> None:
-    """Two nodes keep about 9 KiB a workflow in `InMemorySaver`, and nothing without one."""
+    """Two nodes keep 5.5 to 9.5 KiB a workflow in `InMemorySaver`, as the allocator has it, and nothing without one."""
     command = [sys.executable, "-c", CALIBRATE, graph]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
