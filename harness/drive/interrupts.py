@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -109,6 +110,16 @@ class Interrupts:
         self._limit_s = limit_s
         if signal.SIGALRM in self._before:
             signal.setitimer(signal.ITIMER_REAL, limit_s, _AGAIN_S if limit_s else 0.0)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """No alarm meanwhile: work of our own takes its time, and may call what lets no exception through."""
+        limit_s = self._limit_s
+        self.rearm(0.0)
+        try:
+            yield
+        finally:
+            self.rearm(limit_s)
 
     def _on_alarm(self, _number: int, _frame: FrameType | None) -> None:
         if self._came_round():

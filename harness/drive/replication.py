@@ -244,6 +244,8 @@ class Replication:
             self._expect(REST_S)
             self._resting = True
             await self._rest.settle()
+            if self._rest.holds_descriptors and self._interrupts is not None:
+                self._rest.collected(self._interrupts)
             self._resting = False
 
     def _start(self, monitor: ResourceMonitor | None) -> None:

@@ -8,6 +8,7 @@ import threading
 from typing import Any
 
 from harness.drive.clock import Clock
+from harness.drive.interrupts import Interrupts
 from harness.drive.target import BUILTIN, Gauged
 from harness.drive.threads import Worker
 from harness.measure.processes import children, process_counts
@@ -52,9 +53,17 @@ class RestWatch:
         while not self._look(began_s) and (left_s := began_s + REST_S - self._clock.now()) > 0:
             await asyncio.sleep(min(pause_s, left_s))
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-        if self._real and self._after.get("fds", 0.0) > self._before.get("fds", math.inf):
+
+    @property
+    def holds_descriptors(self) -> bool:
+        """Whether more are open than before: garbage may be what holds them."""
+        return self._real and self._after.get("fds", 0.0) > self._before.get("fds", math.inf)
+
+    def collected(self, interrupts: Interrupts) -> None:
+        """Collect garbage, and look once more. Takes as long as the heap is large: without an alarm meanwhile."""
+        with interrupts.paused():
             collect()
-            self._look(began_s)
+        self._look(self._clock.now() - self._after_s)
 
     def after_stop(self) -> None:
         """The target has stopped: which children that it began are alive?"""

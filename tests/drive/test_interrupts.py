@@ -18,6 +18,7 @@ import pytest
 
 from harness.drive.interrupts import Interrupts, LoopBlockedError
 from harness.drive.target import Workflow
+from harness.measure.rest import REST_S
 from tests.drive.small import drive, errors, outcomes
 
 ROOT = Path(__file__).parents[2]
@@ -105,6 +106,32 @@ def test_a_target_that_blocks_the_loop_is_broken_out_of() -> None:
     assert done.stopped == "run timeout"
     assert outcomes(done) == {"succeeded": 2, "cancelled": 2}
     assert any("blocked the event loop" in doubt for doubt in done.doubts)
+
+
+def test_a_long_collection_of_garbage_is_not_the_targets_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It calls back when objects die, and an alarm raised in such a call is swallowed and printed."""
+    monkeypatch.setattr("harness.drive.replication._ALARM_AFTER_S", 0.5 - REST_S)
+    collected = []
+
+    def slowly() -> None:
+        until = time.monotonic() + 1.0
+        while time.monotonic() < until:
+            pass
+        collected.append(True)
+
+    monkeypatch.setattr("harness.drive.rest.collect", slowly)
+    left = []
+
+    async def leaves_open(_workflow: Workflow) -> None:
+        left.append(open(__file__))  # noqa: SIM115 - that is its fault
+
+    done = drive(leaves_open, workflows=1)
+    for file in left:
+        file.close()
+    assert collected
+    assert done.stopped is None
+    assert done.rest is not None
+    assert done.rest.left("fds") == 1
 
 
 # --------------------------------------------------------------------------------------------- clocks that cannot go on
