@@ -21,7 +21,7 @@ from harness.cli_completion import completion, scenarios
 from harness.cli_exports import exports, of_runs, of_what_was_written, schema
 from harness.cli_github import github
 from harness.cli_long import checkpoints, ways_of_driving
-from harness.cli_options import target_option
+from harness.cli_options import quiet_option, target_option
 from harness.cli_provider import fake_llm
 from harness.cli_refusals import Refusing
 from harness.cli_settings import SettledCommand
@@ -168,7 +168,7 @@ def show(scenario: str, path: Path | None) -> None:
 )
 @click.option("--json", "form", flag_value="json", help="Print the reports as one JSON document.")
 @click.option("--markdown", "form", flag_value="markdown", help="Print a summary in GitHub-flavoured Markdown.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@quiet_option()
 @of_runs
 def run(
     names: Sequence[str],
@@ -238,6 +238,7 @@ def run(
 @click.option("--json", "form", flag_value="json", help="Print the reports as one JSON document.")
 @click.option("--markdown", "form", flag_value="markdown", help="Print a summary in GitHub-flavoured Markdown.")
 @of_what_was_written
+@quiet_option(exposed=False)
 def report(files: Sequence[Path], form: str | None, **further: Path | None) -> None:
     """Show what was written before; exits as what made it did.
 

@@ -12,6 +12,7 @@ import click
 import harness
 from harness.cli_completion import scenarios
 from harness.cli_exports import HTML, refuse_html, write_html_of
+from harness.cli_options import quiet_option
 from harness.cli_settings import SettledCommand
 from harness.cli_suggestions import after_advice, say, somebody_looks
 from harness.errors import ExitCode
@@ -46,7 +47,7 @@ _STOPPED = {"interrupted": ExitCode.INTERRUPTED, "terminated": ExitCode.TERMINAT
 @HTML
 @click.option("--json", "form", flag_value="json", help="Print one JSON document (schemas/advice.schema.json).")
 @click.option("--markdown", "form", flag_value="markdown", help="Print GitHub-flavoured Markdown.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@quiet_option()
 def advise(
     scenario: str,
     path: Path | None,

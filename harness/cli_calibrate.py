@@ -12,6 +12,8 @@ import click
 
 import harness
 from harness.cli_help import TaughtCommand
+from harness.cli_options import output_option, quiet_option
+from harness.cli_suggestions import after_calibration, say, somebody_looks
 from harness.errors import DeclarationError, Mistake, UnitError
 
 if TYPE_CHECKING:
@@ -37,13 +39,7 @@ if TYPE_CHECKING:
     metavar="SHARE",
     help="How far off p50, p95 and throughput may be.",
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The scenario file to write; SCENARIO-calibrated.toml without it.",
-)
+@output_option("--output", "The scenario file to write; SCENARIO-calibrated.toml without it.")
 @click.option(
     "-f",
     "--file",
@@ -53,6 +49,7 @@ if TYPE_CHECKING:
     help="The scenario file of the runs, where their declaration was too long for a report.",
 )
 @click.option("--json", "form", flag_value="json", help="Print one JSON document (schemas/calibration.schema.json).")
+@quiet_option(exposed=False)
 def calibrate(
     files: Sequence[Path],
     check_files: Sequence[Path],
@@ -144,4 +141,6 @@ def _finish(document: dict[str, Any], place: Path, form: str | None) -> None:
         lines = [*calibration_lines(document), f"written: {place}"]
         click.echo(encodable("\n".join(lines), sys.stdout.encoding))
     sys.stdout.flush()
+    if somebody_looks(form):
+        say(after_calibration(document))
     sys.exit(document["exit_code"])

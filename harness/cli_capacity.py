@@ -20,7 +20,7 @@ from click.core import ParameterSource
 import harness
 from harness.cli_completion import scenarios
 from harness.cli_exports import HTML, refuse_html, write_html_of
-from harness.cli_options import target_option
+from harness.cli_options import quiet_option, target_option
 from harness.cli_settings import SettledCommand
 from harness.cli_suggestions import after_capacity, say, somebody_looks
 from harness.errors import DeclarationError, ExitCode, Mistake, UnitError
@@ -67,7 +67,7 @@ _RESOLUTION = {"wall": 0.05, "hybrid": 0.03, "virtual": 0.02}
 @click.option("--json", "form", flag_value="json", help="Print one JSON document (schemas/capacity.schema.json).")
 @click.option("--markdown", "form", flag_value="markdown", help="Print GitHub-flavoured Markdown.")
 @HTML
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@quiet_option()
 def capacity(
     scenario: str,
     path: Path | None,

@@ -13,7 +13,7 @@ import harness
 from harness.cli_completion import scenarios as complete_scenarios
 from harness.cli_exports import HTML, JUNIT_OF_VERDICTS, refuse_html, write_html_of
 from harness.cli_help import TaughtCommand
-from harness.cli_options import target_option
+from harness.cli_options import quiet_option, target_option
 from harness.cli_settings import SettledCommand
 from harness.cli_suggestions import after_comparison, after_history, say, somebody_looks
 from harness.errors import ExitCode
@@ -61,6 +61,7 @@ STOPPED = {"interrupted": ExitCode.INTERRUPTED, "terminated": ExitCode.TERMINATE
 @MARKDOWN
 @HTML
 @JUNIT_OF_VERDICTS
+@quiet_option(exposed=False)
 def compare(
     base: str,
     head: str,
@@ -155,7 +156,7 @@ def compare(
 @MARKDOWN
 @HTML
 @JUNIT_OF_VERDICTS
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@quiet_option()
 def continuous(
     base: str,
     head: str,
@@ -203,6 +204,7 @@ def continuous(
 @JSON_HISTORY
 @MARKDOWN
 @HTML
+@quiet_option(exposed=False)
 def history(source: str, form: str | None, html: Path | None) -> None:
     """Find the commits at which a metric changed for good.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import click
@@ -23,3 +24,24 @@ def target_option(told: str = "As in harness run.") -> Callable[[Command], Comma
         shell_complete=targets,
         help=told,
     )
+
+
+QUIET = f"{__name__}.quiet"
+"""Where a context keeps whether `--quiet` was given."""
+
+
+def quiet_option(*, exposed: bool = True) -> Callable[[Command], Command]:
+    """`--quiet`, of every command that has progress or hints; `exposed`: the command itself is told, too."""
+
+    def kept(context: click.Context, _parameter: click.Parameter, value: bool) -> bool:
+        context.meta[QUIET] = value
+        return value
+
+    told = "No progress, no hints."
+    return click.option("-q", "--quiet", is_flag=True, help=told, callback=kept, expose_value=exposed)
+
+
+def output_option(name: str, told: str) -> Callable[[Command], Command]:
+    """`-o`, the one file that a command writes. Its `name` is `--out` or `--output`; the other is taken, too."""
+    names = ["-o", *({"--out", "--output"} - {name}), name]  # click calls it by the last
+    return click.option(*names, "output", type=click.Path(path_type=Path), metavar="FILE", help=told)

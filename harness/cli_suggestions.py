@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli_options import QUIET
 from harness.errors import ExitCode, HarnessError, Lead, Topic
 
 if TYPE_CHECKING:
@@ -109,8 +110,10 @@ def _command(*words: str) -> str:
 
 
 def somebody_looks(form: str | None) -> bool:
-    """Whether suggestions after a result are wanted: on a terminal, and where no document was asked for."""
-    return form is None and sys.stderr.isatty() and sys.stdout.isatty()
+    """Whether suggestions after a result are wanted: on a terminal, and where nobody asked for a document or quiet."""
+    context = click.get_current_context(silent=True)
+    quiet = context is not None and context.meta.get(QUIET, False)
+    return form is None and not quiet and sys.stderr.isatty() and sys.stdout.isatty()
 
 
 def say(lines: Iterable[str]) -> None:
@@ -207,6 +210,22 @@ def _budget_s(words: Sequence[str]) -> float:
     given = [word for before, word in itertools.pairwise(words) if before == "--budget"]
     given += [word.removeprefix("--budget=") for word in words if word.startswith("--budget=")]
     return parse_duration((given or ["10min"])[-1])
+
+
+def after_calibration(document: dict[str, Any]) -> list[str]:
+    """Which runs were too short to tell how well a model predicts them."""
+    if document["exit_code"] != ExitCode.NOT_ENOUGH:
+        return []
+    from harness.report.text import visible  # noqa: PLC0415 - only after such a result
+
+    open_ones = [
+        one
+        for one in document["predictions"]
+        if one["role"] == "check" and any(figure["verdict"] == "cannot_tell" for figure in one["figures"])
+    ]
+    return [
+        f"measure {visible(one['file'])} again with --replications 10: it is too short to tell" for one in open_ones
+    ]
 
 
 def after_advice(document: dict[str, Any], words: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ from click.core import ParameterSource
 import harness
 from harness.cli_completion import metrics, scenarios
 from harness.cli_exports import HTML, refuse_html, write_html_of
-from harness.cli_options import target_option
+from harness.cli_options import output_option, quiet_option, target_option
 from harness.cli_settings import SettledCommand
 from harness.errors import DeclarationError, ExitCode, Mistake, Topic
 
@@ -48,12 +48,7 @@ _METRIC = "latency_p95_s"
     help="Processes that run cells.  [default: one for each core; 1 on wall and hybrid, which they would disturb]",
 )
 @click.option("--scheduler", metavar="ADDRESS", help="Run the cells on the workers of a Dask cluster.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Write every row there: .parquet, .csv or .json; what is there is replaced.",
-)
+@output_option("--out", "Write every row there: .parquet, .csv or .json; what is there is replaced.")
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw --metric: .png, .svg or .html.")
 @click.option(
     "--metric",
@@ -66,12 +61,12 @@ _METRIC = "latency_p95_s"
 @HTML
 @click.option("--json", "form", flag_value="json", help="Print one JSON document (schemas/sweep.schema.json).")
 @click.option("--markdown", "form", flag_value="markdown", help="Print GitHub-flavoured Markdown.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@quiet_option()
 def sweep(
     scenario: str,
     path: Path | None,
     settings: tuple[str, ...],
-    out: Path | None,
+    output: Path | None,
     plot: Path | None,
     html: Path | None,
     metric: str,
@@ -91,10 +86,10 @@ def sweep(
     Baselines are shown, and do not gate.
     """
     grid = _grid(scenario, path, settings, metric, options)
-    if out is not None:
+    if output is not None:
         from harness.report.sweeping.tidy import refuse_table  # noqa: PLC0415 - every command imports only what it needs
 
-        refuse_table(out)
+        refuse_table(output)
     if plot is not None:
         from harness.report.plots.picture import refuse_picture  # noqa: PLC0415
 
@@ -103,7 +98,7 @@ def sweep(
     rows, stopped = _run(grid, options)
     document = _document(grid, rows, stopped)
     write_html_of(html, "sweep", document)
-    _deliver(document, metric, form, out, plot)
+    _deliver(document, metric, form, output, plot)
     sys.exit(_STOPPED.get(stopped or "", ExitCode.RUN_INVALID if document["failed"] else ExitCode.HELD))
 
 

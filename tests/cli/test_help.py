@@ -152,3 +152,35 @@ def test_the_target_is_taken_alike_wherever_something_is_measured() -> None:
         assert declared == found["run"], name
     assert found["run"]["opts"] == ["-t", "--target"]
     assert found["run"]["_custom_shell_complete"] is targets
+
+
+def names_of_options() -> dict[str, list[click.Option]]:
+    """Every option by each of its names."""
+    found: dict[str, list[click.Option]] = {}
+    for command in ALL.values():
+        for one in command.params:
+            for name in one.opts if isinstance(one, click.Option) else ():
+                found.setdefault(name, []).append(one)
+    return found
+
+
+def test_one_name_is_one_thing_in_every_command() -> None:
+    for name, options in names_of_options().items():
+        for told in ("metavar", "is_flag"):
+            assert len({str(getattr(one, told)) for one in options}) == 1, (name, told)
+        short = {tuple(one for one in option.opts if not one.startswith("--")) for option in options}
+        assert len(short) == 1, f"{name} is {short}"
+
+
+def test_what_has_progress_or_hints_can_be_made_quiet() -> None:
+    measuring_and_judging = {"run", "report", "compare", "continuous", "history"}
+    measuring_and_judging |= {"capacity", "sweep", "advise", "calibrate"}
+    for name in measuring_and_judging:
+        (option,) = [one for one in ALL[(name,)].params if "--quiet" in one.opts]
+        assert option.opts == ["-q", "--quiet"]
+
+
+def test_the_one_file_that_a_command_writes_goes_by_either_name() -> None:
+    for command in ("sweep", "calibrate"):
+        (option,) = [one for one in ALL[(command,)].params if one.name == "output"]
+        assert set(option.opts) == {"-o", "--out", "--output"}

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from harness.cli import main
 from harness.cli_suggestions import (
     after_advice,
+    after_calibration,
     after_capacity,
     after_comparison,
     after_error,
@@ -231,6 +232,19 @@ def test_a_history_that_is_too_short_says_how_many_commits_are_missing() -> None
     assert after_history({"source": "reports/", "series": [*series, {"newest": "steady"}]}) == []
 
 
+def test_a_prediction_that_cannot_be_told_says_which_run_was_too_short() -> None:
+    told, open_one = {"verdict": "held"}, {"verdict": "cannot_tell"}
+    predictions = [
+        {"role": "source", "file": "at_10.json", "figures": [open_one]},
+        {"role": "check", "file": "at_25.json", "figures": [told]},
+        {"role": "check", "file": "at_50\x1b[2J.json", "figures": [told, open_one]},
+    ]
+    (line,) = after_calibration({"exit_code": 3, "predictions": predictions})
+    assert line == "measure at_50.json again with --replications 10: it is too short to tell"
+    assert after_calibration({"exit_code": 4, "predictions": predictions}) == []
+
+
+TERMINAL = SimpleNamespace(isatty=lambda: True)
 QUICK = "agent_pool_exhaustion --clock virtual"
 
 
@@ -243,8 +257,7 @@ QUICK = "agent_pool_exhaustion --clock virtual"
     ],
 )
 def test_what_ends_with_3_says_what_next(typed: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("capacity", "advise", "compare"):
-        monkeypatch.setattr(f"harness.cli_{module}.somebody_looks", lambda form: form is None)
+    monkeypatch.setattr("harness.cli_suggestions.sys", SimpleNamespace(stdout=TERMINAL, stderr=TERMINAL))
     Path("slack.toml").write_text(SLACK, encoding="utf-8")
     if typed.startswith("history"):
         harness("run", "slack", "-f", "slack.toml", "-c", "virtual", "-q")
@@ -256,6 +269,7 @@ def test_what_ends_with_3_says_what_next(typed: str, said: str, monkeypatch: pyt
     assert [line for line in done.stderr.splitlines() if line.startswith(said)], done.stderr
     if not typed.startswith("advise"):
         assert "next:" not in harness(*typed.split(), "--markdown").output
+        assert "next:" not in harness(*typed.split(), "--quiet").output
 
 
 def test_the_form_for_machines_is_not_touched() -> None:
