@@ -312,6 +312,7 @@ def _run_each(
     from harness.scenario.model import length_s  # noqa: PLC0415
 
     with StopSignals() as signals, nullcontext(Quiet()) if quiet else progress(sys.stderr) as bars:
+        signals.announce = bars.stopping
         for number, scenario in enumerate(scenarios, 1):
             if signals.reason is not None:
                 break

@@ -101,6 +101,7 @@ def _advice(scenario: Scenario, clock: Any, seed: int, replications: int, quiet:
     seeds = range(seed, seed + replications)
     others = range(seed + replications, seed + 2 * replications)
     with StopSignals() as signals, nullcontext(Quiet()) if quiet else progress(sys.stderr) as bars:
+        signals.announce = bars.stopping
         bars.started(scenario.name, None)
         try:
             found = judge(

@@ -198,7 +198,8 @@ def _found(search: Search, quiet: bool) -> Capacity:
     from harness.judge.capacity.result import find_capacity  # noqa: PLC0415
     from harness.report.progress import Quiet, progress  # noqa: PLC0415
 
-    with StopSignals(), nullcontext(Quiet()) if quiet else progress(sys.stderr) as view:
+    with StopSignals() as signals, nullcontext(Quiet()) if quiet else progress(sys.stderr) as view:
+        signals.announce = view.stopping
         view.started(f"{search.scenario.name}: loads", None)
         search.watch = _counted(search.watch, view.advanced)
         found = find_capacity(search)

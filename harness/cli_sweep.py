@@ -135,6 +135,7 @@ def _run(grid: Grid, options: dict[str, Any]) -> tuple[list[Row], str | None]:
     processes = options["processes"] or (usable_cores() or 1 if grid.clock == "virtual" else 1)
     processes = min(processes, grid.count)
     with StopSignals() as signals, nullcontext(Quiet()) if options["quiet"] else progress(sys.stderr) as bars:
+        signals.announce = bars.stopping
         bars.started(grid.scenario.name, grid.count)
         found = run_all(grid, processes=processes, scheduler=options["scheduler"], progress=bars.advanced)
         rows = list(found)

@@ -82,6 +82,9 @@ class Watcher(Protocol):
     def looked(self, comparison: Comparison, look: int) -> None:
         """The data were judged for the `look`-th time."""
 
+    def stopping(self, reason: str) -> None:
+        """A signal asked to stop; called while it is handled, so that it takes no lock."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -111,11 +114,16 @@ def continuous(
     the same code.
     """
     asked: list[str] = []
+
+    def stop(reason: str) -> None:
+        asked.append(reason)
+        watcher.stopping(reason)
+
     repository = find_repository(Path.cwd())
     _refuse_other_code(request.target, repository)
     revisions = {"base": request.base, "head": request.head}
     with (
-        Interrupts(_NO_ALARM, asked.append, take_stop_signals=True),
+        Interrupts(_NO_ALARM, stop, take_stop_signals=True),
         checked_out(repository, revisions) as (folder, checkouts),
     ):
         scenarios = scenario_files(request.file, repository, checkouts, same=request.same_scenarios)

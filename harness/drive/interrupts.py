@@ -24,11 +24,13 @@ class StopSignals:
     """SIGINT and SIGTERM, taken for as long as it is entered: the first is a request, a second breaks in.
 
     `reason` is what was asked for ("interrupted", "terminated"; None: nothing). Entered around several runs, it keeps
-    a request made between two of them; whatever runs meanwhile, an `Interrupts`, is told at once.
+    a request made between two of them; whatever runs meanwhile, an `Interrupts`, is told at once. So is `announce`, for
+    people: between any two steps of the main thread, and therefore it must take no lock and write to no buffer.
     """
 
     def __init__(self) -> None:
         self.reason: str | None = None
+        self.announce: Callable[[str], None] | None = None
         self._listener: Callable[[str], None] | None = None
         self._before: dict[int, Any] = {}
 
@@ -48,6 +50,8 @@ class StopSignals:
         if self.reason is not None:
             raise KeyboardInterrupt
         self.reason = STOP_SIGNALS[signal.Signals(number)]
+        if self.announce is not None:
+            self.announce(self.reason)
         if self._listener is not None:
             self._listener(self.reason)
 

@@ -38,6 +38,11 @@ class Watching:
             self._bars.started(f"rounds to {self._looks[self._look]}", 2 * (self._looks[self._look] - started))
         self._bars.advanced(done - 2 * started)
 
+    def stopping(self, reason: str) -> None:
+        """A signal asked to stop; called while it is handled."""
+        if self._bars is not None:
+            self._bars.stopping(reason)
+
     def looked(self, comparison: Comparison, look: int) -> None:
         """The data were judged for the `look`-th time."""
         self._look = min(look, len(self._looks) - 1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -49,6 +50,9 @@ class Progress(Protocol):
     def finished(self, word: str = "done", figures: Sequence[str] = ()) -> None:
         """It ended; `word` says how (`held`, `broken`, …), `figures` what came of it."""
 
+    def stopping(self, reason: str) -> None:
+        """A signal asked to stop, which made it `reason`; called while it is handled, so that it takes no lock."""
+
 
 class Quiet:
     """Progress that nobody looks at."""
@@ -70,6 +74,27 @@ class Quiet:
     def finished(self, word: str = "done", figures: Sequence[str] = ()) -> None:
         """Nothing to show."""
 
+    def stopping(self, reason: str) -> None:
+        """Nothing to say."""
+
+
+class Piped(Quiet):
+    """Progress into a file or a pipe: there is none but that it is about to end, which somebody may wait for."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def stopping(self, reason: str) -> None:
+        """See `Progress`. Past the stream's buffer, which the signal may have come in the midst of writing to."""
+        with contextlib.suppress(OSError, ValueError):  # a stream without a file behind it, or one that is closed
+            os.write(self._stream.fileno(), f"{stopping_line(reason)}\n".encode())
+
+
+def stopping_line(reason: str) -> str:
+    """What a first signal does, and a second."""
+    again = "Ctrl-C" if reason == "interrupted" else "a signal"
+    return f"{reason}: ending what is under way, then writing what was measured ({again} again: without waiting for it)"
+
 
 class LiveView:
     """A few lines about what is under way, below a line for each that has ended. `close` leaves the last state."""
@@ -84,6 +109,8 @@ class LiveView:
         self._seen: Glimpse | None = None
         self._began_s = 0.0
         self._since: tuple[float, float] | None = None
+        self._stopping: str | None = None
+        self._saying = threading.Lock()
         self._closed = threading.Event()
         self._live = Live(
             console=console,
@@ -104,6 +131,7 @@ class LiveView:
         left = self._lines()
         self._closed.set()
         self._thread.join()
+        self._say_stopping()
         self._task = None
         self._live.stop()
         if left is not None:
@@ -138,6 +166,7 @@ class LiveView:
 
         from harness.report.live_lines import clock_time, finished_lines  # noqa: PLC0415
 
+        self._say_stopping()
         task = self._task
         if task is None:
             return
@@ -146,6 +175,18 @@ class LiveView:
         self._task = self._watch = None
         # Text, never a string: a name is not markup
         self._console.print(Text("\n".join(lines), style=style_of(word), no_wrap=True, overflow="crop"))
+
+    def stopping(self, reason: str) -> None:
+        """See `Progress`; whoever draws next says it."""
+        self._stopping = reason
+
+    def _say_stopping(self) -> None:
+        from rich.text import Text  # noqa: PLC0415 - as above
+
+        with self._saying:
+            reason, self._stopping = self._stopping, None
+        if reason is not None:
+            self._console.print(Text(stopping_line(reason)))
 
     def _page(self) -> Page:
         from harness.report.live_lines import Page  # noqa: PLC0415 - as above
@@ -159,6 +200,7 @@ class LiveView:
 
     def draw(self) -> None:
         """Look, and draw what is seen, now."""
+        self._say_stopping()
         self._live.refresh()
 
     def _drawn(self) -> Text:
@@ -195,7 +237,7 @@ def progress(stream: TextIO) -> Iterator[Progress]:
     `NO_COLOR`, the terminal's width and its encoding are respected; the cursor is given back however the context ends.
     """
     if not draws(stream):
-        yield Quiet()
+        yield Piped(stream)
         return
     view = LiveView(stream)
     view.open()

@@ -187,6 +187,7 @@ def test_a_signal_in_the_middle_writes_what_was_run(number: signal.Signals, word
     assert process.returncode == code, errors
     assert "Traceback" not in errors
     assert word in output
+    assert f"{word}: ending what is under way, then writing what was measured" in errors
     (path,) = Path("reports").glob("*.json")
     report = read_report(path)
     assert report.document["stopped"] == word

@@ -102,6 +102,7 @@ def test_a_signal_stops_measuring_and_what_there_is_is_judged(own: Path, number:
     assert found["stopped"] == {130: "interrupted", 143: "terminated"}[code]
     assert found["rounds"] >= 1
     assert "Measuring was stopped" in out
+    assert "ending what is under way, then writing what was measured" in err
     assert left_behind(own) == []
 
 

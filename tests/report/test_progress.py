@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 
 import pytest
 
-from harness.report.progress import Progress, Quiet, progress
+from harness.report.progress import Progress, Quiet, progress, stopping_line
 
 
 class Screen(io.StringIO):
@@ -45,6 +46,28 @@ def test_a_pipe_sees_nothing() -> None:
         assert isinstance(bars, Quiet)
         tell(bars)
     assert pipe.getvalue() == ""
+
+
+def test_a_pipe_is_told_that_it_is_about_to_end() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w", encoding="utf-8") as pipe, progress(pipe) as bars:
+        pipe.write("half a line")  # in the buffer, where a handler must not add to it
+        bars.stopping("terminated")
+        said = os.read(reading, 4096).decode()
+    os.close(reading)
+    assert said == f"{stopping_line('terminated')}\n"
+    assert "a signal again" in said
+    with progress(io.StringIO()) as bars:
+        bars.stopping("interrupted")  # there is no file to write to, and a handler must not fail
+
+
+def test_a_terminal_is_told_once_that_it_is_about_to_end(terminal: Screen) -> None:
+    with progress(terminal) as bars:
+        bars.started("test_steady", 40)
+        bars.stopping("interrupted")
+        bars.finished("invalid")
+    text = " ".join(re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue()).split())
+    assert text.count(stopping_line("interrupted")) == 1
 
 
 def test_a_terminal_keeps_a_line_per_scenario(terminal: Screen) -> None:

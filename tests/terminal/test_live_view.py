@@ -287,6 +287,10 @@ def test_ctrl_c_leaves_the_terminal_as_it_was(folder: Path) -> None:
     assert seen.cursor_shown
     assert "Traceback" not in seen.everything()
     assert "invalid  test_10_concurrent_workflows" in seen.everything()
+    said = " ".join(seen.everything().split())
+    assert (
+        "interrupted: ending what is under way, then writing what was measured (Ctrl-C again: without waiting" in said
+    )
 
 
 def test_hostile_errors_and_prints_of_a_target_stay_text(folder: Path) -> None:
