@@ -109,7 +109,7 @@ def _keys() -> Element:
     """What can be done with a chart."""
     return element(
         "p",
-        "In a chart: drag to zoom, double-click to go back; with the keyboard ",
+        "In a chart: drag to zoom, double-click to go back; two fingers zoom, one moves along; with the keyboard ",
         *(part for key in ("←", "→") for part in (element("kbd", key), " ")),
         "move, ",
         element("kbd", "+"),

@@ -406,8 +406,9 @@
     state.reach = reachOf(key, chart);
     state.plot = new uPlot(options, dataOf(state), holder);
     drawn.set(key, state);
+    touched(state);
     if (!state.legend) furnish(state);
-    show(state, groups.get(chart.group) || state.zoomed || null);
+    show(state, zoomedTo(state));
     return state;
   };
   const dataOf = (state) => {
@@ -416,6 +417,7 @@
   };
 
   // ------------------------------------------------------------------ zoom, pointer, legend
+  const zoomedTo = (state) => groups.get(state.chart.group) || state.zoomed || null;
   const show = (state, between) => {
     const [min, max] = between || state.reach;
     state.plot.setScale("x", { min, max });
@@ -435,6 +437,81 @@
     zoom(state, [low, high]);
     state.selecting = false;
   };
+
+  // ------------------------------------------------------------------ fingers, of which the library knows none
+  // What is under a finger stays under it: two set both ends of what is seen, one moves it along. Where nothing is
+  // zoomed there is nothing to move, and one finger points. Up and down is the page's in every case (page.css), and a
+  // browser that scrolls takes the finger away with a pointercancel.
+  const LEAST_SPAN = 1e-4;
+  const touched = (state) => {
+    const { plot } = state;
+    const over = plot.over;
+    const [even, back] = state.chart.logarithmic ? [Math.log, Math.exp] : [(x) => x, (x) => x];
+    const fingers = new Map();
+    let held = null;
+    let awaited = 0;
+    const hold = () => {
+      const [low, high] = (zoomedTo(state) || state.reach).map(even);
+      held = { span: high - low, under: new Map([...fingers].map(([id, at]) => [id, low + at * (high - low)])) };
+    };
+    const follow = () => {
+      awaited = 0;
+      const places = [...fingers].map(([id, at]) => [at, held.under.get(id)]).sort((a, b) => a[0] - b[0]);
+      if (!places.length) return;
+      const [[left, first]] = places;
+      const [right, last] = places[places.length - 1];
+      const [from, to] = state.reach.map(even);
+      let { span } = held;
+      if (places.length > 1) {
+        if (last <= first || right - left < 0.02) return;
+        span = Math.max((last - first) / (right - left), LEAST_SPAN * (to - from));
+      }
+      if (span >= to - from) return zoom(state, null);
+      const low = Math.min(Math.max(first - left * span, from), to - span);
+      return zoom(state, [back(low), back(low + span)]);
+    };
+    const placed = (event) => {
+      const box = over.getBoundingClientRect();
+      fingers.set(event.pointerId, (event.clientX - box.left) / box.width);
+      return { left: event.clientX - box.left, top: event.clientY - box.top };
+    };
+    // no movement is lost to the finger that comes or goes before the next frame
+    const caughtUp = () => {
+      if (!awaited) return;
+      cancelAnimationFrame(awaited);
+      follow();
+    };
+    const lifted = (event) => {
+      if (!fingers.has(event.pointerId)) return;
+      caughtUp();
+      fingers.delete(event.pointerId);
+      hold();
+    };
+    over.addEventListener("pointerdown", (event) => {
+      if (event.pointerType !== "touch" || fingers.size > 1) return;
+      caughtUp();
+      placed(event);
+      hold();
+    });
+    over.addEventListener("pointermove", (event) => {
+      if (!fingers.has(event.pointerId)) return;
+      const at = placed(event);
+      if (fingers.size === 1 && !zoomedTo(state)) plot.setCursor(at);
+      else awaited = awaited || requestAnimationFrame(follow);
+    });
+    for (const ending of ["pointerup", "pointercancel"]) over.addEventListener(ending, lifted);
+    // what is not up and down, or has a second finger, is neither a scroll nor a fling: a browser that took it for one
+    // would let the next tap only stop that
+    let [across, down] = [0, 0];
+    const ours = (event) => {
+      const [{ clientX, clientY }] = event.touches;
+      if (event.type === "touchstart") [across, down] = [clientX, clientY];
+      const sideways = Math.abs(clientX - across) > Math.abs(clientY - down);
+      if ((sideways || event.touches.length > 1) && event.cancelable) event.preventDefault();
+    };
+    for (const name of ["touchstart", "touchmove"]) over.addEventListener(name, ours, { passive: false });
+  };
+
   const nearest = (column, at) => {
     if (column[at] != null || column[at] === null) return at;
     for (let step = 1; step < column.length; step += 1) {
