@@ -85,12 +85,27 @@ def _dask() -> Any:
         raise MissingExtraError("distributed", "distributed", "--scheduler") from None
 
 
+def _client(address: str) -> Any:
+    """A client that is connected. One whose start fails is closed at once, with its thread, which Dask would leave."""
+
+    class Client(_dask().Client):  # type: ignore[misc]  # the package has no types
+        def start(self, **kwargs: Any) -> None:
+            try:
+                super().start(**kwargs)
+            except BaseException:
+                self.close()
+                self._loop_runner.stop()  # of one that found no scheduler, close() thinks that it is closed
+                raise
+
+    return Client(address, timeout=_CONNECT_S, set_as_default=False)
+
+
 @contextlib.contextmanager
 def _connected(address: str) -> Iterator[Any]:
-    dask = _dask()
     try:
-        client = dask.Client(address, timeout=_CONNECT_S, set_as_default=False)
-    except (OSError, ValueError) as error:  # distributed's own time-out is an OSError
+        client = _client(address)
+    # a time-out is an OSError; an address of another kind may want a certificate or a package that is not there
+    except (OSError, ValueError, TypeError, ImportError) as error:
         found = f"{address!r}: {' '.join(str(error).split()) or type(error).__name__}"
         allowed = "the address of a Dask scheduler that answers, such as tcp://10.0.0.5:8786"
         raise DeclarationError("options", [Mistake("--scheduler", found[:300], allowed)]) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -109,7 +110,10 @@ def test_clocks_that_jump_are_refused() -> None:
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.distribute.cluster._CONNECT_S", 0.5)
-    with pytest.raises(DeclarationError, match=r"--scheduler: expected the address of a Dask scheduler that answers"):
-        drive_with(Crew(None, "tcp://127.0.0.1:1"), CLOSED, 0, target=f"{FLOWS}:handle")
-    with pytest.raises(DeclarationError, match="--scheduler"):
-        drive_with(Crew(None, "not an address"), CLOSED, 0, target=f"{FLOWS}:handle")
+    threads = set(threading.enumerate())
+    for address in ("tcp://127.0.0.1:1", "not an address", "nonsense://x", "tls://127.0.0.1:1", "tcp://127.0.0.1:x"):
+        with pytest.raises(DeclarationError, match=r"--scheduler: expected the address of a Dask scheduler that"):
+            drive_with(Crew(None, address), CLOSED, 0, target=f"{FLOWS}:handle")
+        left = [thread for thread in set(threading.enumerate()) - threads if thread.name == "IO loop"]
+        assert not left, f"the client of {address} left its thread"
+    gc.collect()  # what is left to be collected must not find an end to wait for
