@@ -35,7 +35,7 @@ class ResourceUse:
     the offered workflows that it turned away at once, `gave_up` of those that gave up waiting.
     `demand` is what was asked of it over what it can do in the time over which the load came (None: it came at once, or
     follows the target's pace), and `at_once` the share of refusals that came before it could have turned over.
-    `detail` is evidence in words (the place in the code that held a loop).
+    `detail` is evidence in words (the place in the code that held a loop, what kept it from a core).
     """
 
     kind: UseKind

@@ -22,6 +22,8 @@ _SHORTEST_S = 0.5
 """Of a shorter run, the samples (ten a second) say too little about the machine."""
 _LEAST_CPU_S = 0.1
 """So much CPU time of the loop, which is no sample, says enough of a shorter run."""
+_MOST_STARVED = 0.98
+"""Of the rest of a run, less than this leaves nothing to judge a loop by."""
 
 
 def uses_seen(
@@ -121,25 +123,55 @@ def uses_of_process(runs: Sequence[Run]) -> tuple[ResourceUse, ...]:
     real = [run for run in runs if run.clock != "virtual" and run.generator.in_process]
     loop = _event_loop([run for run in real if run.ended_s >= _SHORTEST_S or run.driver_cpu_s >= _LEAST_CPU_S])
     own = [run for run in real if run.ended_s >= _SHORTEST_S]
-    cpu = _mean(_weighted(run.resources, "cpu_share") for run in own if run.clock == "wall")
+    cpu = _cpu([run for run in own if run.clock == "wall"], 0.0 if loop is None else loop.utilisation or 0.0)
     queued = _mean(_queued(run.resources) for run in own)
     found = [loop] if loop is not None else []
     if cpu is not None:
-        busy = _mean(_above(run.resources, "cpu_share", 0.95) for run in own if run.clock == "wall")
-        found.append(ResourceUse("cpu", _MACHINE, None, None, cpu, cpu, busy))
+        found.append(cpu)
     if queued is not None:
         found.append(ResourceUse("threads", "executor", _limit(own), None, queued, queued, queued, queued))
     return tuple(found)
 
 
+def _cpu(runs: Sequence[Run], loop: float) -> ResourceUse | None:
+    """The machine's CPU, as it is seen, or as long as it kept the loop's thread waiting.
+
+    A loop that is busy whenever it has a core is the limit by itself: then only what is seen counts.
+    """
+    seen = _mean(_weighted(run.resources, "cpu_share") for run in runs)
+    if seen is None:
+        return None
+    full = _mean(_above(run.resources, "cpu_share", 0.95) for run in runs)
+    starved = _mean(_starved(run) for run in runs) or 0.0
+    if starved <= max(loop, seen):
+        return ResourceUse("cpu", _MACHINE, None, None, seen, seen, full)
+    kept = "for so long the event loop was kept from a core"
+    return ResourceUse("cpu", _MACHINE, None, None, starved, starved, full, detail=kept)
+
+
 def _event_loop(runs: Sequence[Run]) -> ResourceUse | None:
-    """Busy by the CPU time of its thread, or unable to answer by the beats sent to it: whichever is more."""
-    cpu = _mean(_of_the_loop(run) for run in runs if not math.isnan(run.driver_cpu_s))
-    held = _mean(_unanswered(run.resources) for run in runs)
+    """Busy by the CPU time of its thread, or unable to answer by the beats sent to it: whichever is more.
+
+    While the thread waits for a core no loop answers, so that time is left out of both.
+    """
+    cpu = _mean(_had_a_core(run, _of_the_loop(run)) for run in runs if not math.isnan(run.driver_cpu_s))
+    held = _mean(_had_a_core(run, _unanswered(run.resources), of_which_starved=True) for run in runs)
     if cpu is None and held is None:
         return None
     busy = min(1.0, max(cpu or 0.0, held or 0.0))
     return ResourceUse("event_loop", "event loop", 1.0, None, busy, busy, held, None, detail=_longest_stall(runs))
+
+
+def _starved(run: Run) -> float:
+    """The share of the run in which the loop's thread, ready to run, had no core; 0 where nothing tells."""
+    starved_s = run.generator.starved_s
+    return 0.0 if math.isnan(starved_s) or run.ended_s <= 0 else min(_MOST_STARVED, starved_s / run.ended_s)
+
+
+def _had_a_core(run: Run, share: float | None, *, of_which_starved: bool = False) -> float | None:
+    """A share of the run as one of the time in which the loop's thread was not starved."""
+    away = _starved(run)
+    return None if share is None else max(0.0, share - (away if of_which_starved else 0.0)) / (1.0 - away)
 
 
 def _of_the_loop(run: Run) -> float:

@@ -16,7 +16,7 @@ from harness.execute import run
 from harness.judge.bottleneck.limiting import limitation_of, limiting
 from harness.measure.little import littles_law
 from harness.measure.metrics import summarise
-from harness.measure.record import Outcome, PoolChanges
+from harness.measure.record import Generator, Outcome, PoolChanges, Series
 from harness.measure.uses import ResourceUse, Uses
 from harness.measure.uses_seen import uses_of_process
 from harness.scenario.model import (
@@ -305,6 +305,30 @@ def test_a_run_that_is_too_short_for_samples_still_tells_of_its_loop() -> None:
     (loop,) = uses_of_process([of_a_loop(0.3, 0.29, rows)])
     assert loop.utilisation == pytest.approx(0.29 / 0.3)
     assert uses_of_process([of_a_loop(0.05, 0.04, rows)]) == ()  # nor is a start-up called a limit
+
+
+def starved(starved_s: float, cpu_s: float, lag_s: float):  # type: ignore[no-untyped-def]  # as above
+    """Four seconds on the wall clock, sampled every tenth, of which the loop's thread waited so long for a core."""
+    rows = [(0.2 * k, 0.2 * k, 0.2 * k + 0.2, Outcome.SUCCEEDED) for k in range(20)]
+    times = np.arange(1, 41) / 10
+    seen = Series(times, {"loop_lag_s": np.full(40, lag_s), "cpu_share": np.full(40, 0.05)})
+    of = dataclasses.replace(of_a_loop(4.0, cpu_s, rows), clock="wall", resources=seen)
+    return dataclasses.replace(of, generator=Generator(starved_s=starved_s))
+
+
+def test_a_loop_is_not_blamed_for_the_time_in_which_it_had_no_core() -> None:
+    scenario = one_step(ClosedLoad(1, workflows=20), 1)
+    # beats were out for 0.92 of the time, but for 0.85 of it the thread was kept from a core
+    loop, cpu, *_ = uses_of_process([starved(3.4, 0.3, 0.092)])
+    assert loop.utilisation == pytest.approx(0.3 / 4 / 0.15)
+    assert (cpu.kind, cpu.utilisation) == ("cpu", pytest.approx(0.85))
+    found = limiting(scenario, [starved(3.4, 0.3, 0.092)])
+    assert found.sentence == "CPU: busy 85 % of the time; for so long the event loop was kept from a core"
+    # busy whenever it has one
+    assert limiting(scenario, [starved(3.4, 0.58, 0.098)]).cause == "event_loop"
+    # or held, without any CPU time, by a call that blocks
+    assert limiting(scenario, [starved(0.4, 0.1, 0.092)]).cause == "event_loop"
+    assert limiting(scenario, [starved(2.0, 0.3, 0.06)]).cause not in ("event_loop", "cpu")
 
 
 # --------------------------------------------------------------------------- rules

@@ -280,15 +280,13 @@ def test_a_workflow_asks_for_its_largest_step_and_may_ask_for_all_there_is(engin
 
 
 @in_both
-def test_who_waits_behind_one_that_gave_up_is_let_in(engine):
-    kinds = {"long": holding(3, 1.75), "large": holding(2), "small": holding(1, 0.25)}
-    comes = [(0.0, "long"), (0.125, "large"), (1.75, "large"), (1.8125, "large"), (1.875, "small")]
-    given = {"pools": MANY, "memory": MemoryAdmission(3 * MIB), "timeout_s": 1.5}
+def test_memory_of_who_runs_out_of_time_goes_to_who_still_waits(engine):
+    kinds = {"long": holding(3, 9.0), "large": holding(2), "small": holding(1, 0.25)}
+    comes = [(0.0, "long"), (0.0, "large"), (0.5, "small")]
+    done = carried(engine, made(kinds, comes, pools=MANY, memory=MemoryAdmission(3 * MIB), timeout_s=1.5))
     late = "timed_out workflow_timeout"
-    done = carried(engine, made(kinds, comes, **given))
-    # the first runs out of time at 1.5, then the second has its memory until it does, at 1.625; from 1.75 on the third
-    # holds two, the fourth waits for two, and the fifth behind it
-    assert ends(done) == [(1.5, late), (1.625, late), (2.75, ""), (3.3125, late), (3.0, "")]
+    assert ends(done) == [(1.5, late), (1.5, late), (1.75, "")]
+    assert stays(done, "memory", "granted_s")[2] == (1.5,)
 
 
 # --------------------------------------------------------------------------- cores

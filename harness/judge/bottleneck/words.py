@@ -93,11 +93,11 @@ def _use(cause: Cause, use: ResourceUse) -> str:
     busy = _percent(use.utilisation or 0.0)
     if cause == "queue":
         return _overflow(use)
-    size = use.size or 0.0
+    size, detail = use.size or 0.0, f"; {use.detail}" if use.detail else ""
     texts = {
         "source": f"at most {size:.0f}" if size else "",
-        "event_loop": f"busy {busy} of the time" + (f"; {use.detail}" if use.detail else ""),
-        "cpu": f"busy {busy} of the time",
+        "event_loop": f"busy {busy} of the time{detail}",
+        "cpu": f"busy {busy} of the time{detail}",
         "threads": f"jobs queued for one of {f'at most {size:.0f} ' if size else ''}threads "
         f"{_percent(use.contended or 0.0)} of the time",
         "rate_limit": f"{busy} of {format_rate(size)} used",
