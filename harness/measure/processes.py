@@ -49,9 +49,7 @@ class ProcessTree:
         self._mark_at_start_b = math.nan
 
     def sample(self, now_s: float, slow: bool) -> dict[str, float]:
-        """One row of `FIGURES` at `now_s`; `slow` also takes what is expensive (USS, the list of children)."""
-        if slow and self._include_children:
-            self._find_children()
+        """One row of `FIGURES` at `now_s`, CPU time first; `slow` also takes USS, which is expensive."""
         cores = self._cpu_cores(now_s)
         return {
             "rss_b": self._sum("resident memory", lambda process: process.memory_info().rss),
@@ -67,7 +65,10 @@ class ProcessTree:
         """How long to wait until a sample would have a figure of CPU time; 0 for none."""
         return 0.0 if math.isnan(self._at_s) else max(0.0, self._at_s + _SHORTEST_S - now_s)
 
-    def _find_children(self) -> None:
+    def look_for_children(self) -> None:
+        """Find out which descendants there are, where they are included: expensive."""
+        if not self._include_children:
+            return
         try:
             if (pids := frozenset(psutil.pids())) == self._pids:
                 return  # the walk over all processes costs thirty times as much as their numbers

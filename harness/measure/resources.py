@@ -220,7 +220,11 @@ class ResourceMonitor:
         with self._lock:
             began_s = time.monotonic()
             slow = began_s >= self._slow_from_s
-            row = self._tree.sample(began_s, slow)
+            if slow:
+                self._tree.look_for_children()
+            # one moment for both clocks and, right after it, for the CPU time: the rest may be kept from its core
+            at_s, now_s = time.monotonic(), self._now()
+            row = self._tree.sample(at_s, slow)
             if slow:
                 took_s = time.monotonic() - began_s
                 self._slow_from_s = began_s + max(_SLOW_EVERY_S, took_s / _SLOW_SHARE)
@@ -230,8 +234,7 @@ class ResourceMonitor:
             row |= executor_figures(self._loop)
             if self._heart is not None:
                 row["loop_lag_s"], row["tasks"] = self._heart.worst_lag_s(), self._heart.tasks()
-            now_s = self._now()
-            self._log.add((now_s, began_s), row)
+            self._log.add((now_s, at_s), row)
             return now_s
 
     def series(self) -> Series:

@@ -120,13 +120,17 @@ def test_open_descriptors() -> None:
 
 
 def test_a_child_counts_with_its_memory_descriptors_and_cpu() -> None:
-    burn = "import time; memory = b'1' * 2**26; u = time.monotonic() + {}\nwhile time.monotonic() < u: pass"
+    # it burns, and stays until it was looked at: children are looked for once a second, more seldom on a busy machine
+    code = "memory = b'1' * 2**26\n" + BURN.format(0.5) + "\nprint(flush=True)\ninput()"
 
     def work(for_s: float) -> None:
-        subprocess.run([sys.executable, "-c", burn.format(for_s)], check=True)
+        with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+            assert child.stdout is not None
+            child.stdout.readline()
+            time.sleep(for_s)
+            child.communicate(b"\n")
 
-    # children are looked for once a second; without them there is nothing to wait for
-    both, own = watch(lambda: work(2.5)), watch(lambda: work(0.3), include_children=False)
+    both, own = watch(lambda: work(3.0)), watch(lambda: work(0.0), include_children=False)
     assert both.values["rss_b"].max() - both.values["rss_b"][0] >= 60 * MIB
     assert own.values["rss_b"].max() - own.values["rss_b"][0] < 32 * MIB
     assert cpu_seconds(both) >= 0.4
@@ -185,11 +189,12 @@ def test_a_child_still_listed_when_its_time_was_handed_over_counts_once(
 ) -> None:
     """The system does both one after the other, and a busy one may do something else in between."""
     tree = ProcessTree(include_children=True, cpu_clock=lambda: 0.0)
-    tree.sample(0.0, slow=True)
+    tree.sample(0.0, slow=False)
     child = subprocess.Popen([sys.executable, "-c", BURN.format(0.3)])
     while psutil.Process(child.pid).status() != psutil.STATUS_ZOMBIE:
         time.sleep(0.01)
-    cores = [tree.sample(1.0, slow=True)["cpu_cores"]]
+    tree.look_for_children()
+    cores = [tree.sample(1.0, slow=False)["cpu_cores"]]
     times = psutil.Process(child.pid).cpu_times()
     child.wait()
     with monkeypatch.context() as listed:
@@ -197,7 +202,7 @@ def test_a_child_still_listed_when_its_time_was_handed_over_counts_once(
         listed.setattr(psutil.Process, "cpu_times", lambda _self: times)
         listed.setattr(psutil.Process, "status", lambda _self: psutil.STATUS_DEAD)
         cores.append(tree.sample(2.0, slow=False)["cpu_cores"])
-    cores.append(tree.sample(3.0, slow=True)["cpu_cores"])
+    cores.append(tree.sample(3.0, slow=False)["cpu_cores"])
     assert cores == pytest.approx([times.user + times.system, 0.0, 0.0], abs=0.03)
 
 
@@ -414,6 +419,7 @@ def test_what_the_system_refuses_is_nan_and_a_doubt(monkeypatch: pytest.MonkeyPa
 def test_a_child_that_is_gone_is_no_error() -> None:
     tree = ProcessTree(include_children=True, cpu_clock=time.process_time)
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    tree.look_for_children()
     first = tree.sample(0.0, slow=True)
     child.communicate(b"\n")
     second = tree.sample(1.0, slow=False)
