@@ -16,7 +16,7 @@ from harness.plan.program import StepProgram
 from harness.scenario.model import Scenario
 
 _SUCCEEDED, _TIMED_OUT, _REJECTED = int(Outcome.SUCCEEDED), int(Outcome.TIMED_OUT), int(Outcome.REJECTED)
-_WORK, _DEADLINE = Rank.WORK, Rank.DEADLINE
+_WORK, _DEADLINE = int(Rank.WORK), Rank.DEADLINE
 
 
 class RateLimited(Exception):  # noqa: N818 - private signal from a rate limit to the attempt that it refuses

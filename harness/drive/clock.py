@@ -155,16 +155,16 @@ class Clock:
         monotonic, origin = time.monotonic, self._origin
         return lambda: monotonic() - origin
 
-    def call_at(self, when_s: float, rank: Rank, callback: Callable[..., object], *args: object) -> Timer:
-        """Call `callback` at `when_s` on this clock; `rank` breaks ties where time is virtual."""
+    def call_at(self, when_s: float, rank: int, callback: Callable[..., object], *args: object) -> Timer:
+        """Call `callback` at `when_s` on this clock; `rank` (a `Rank`) breaks ties where time is virtual."""
         if isinstance(self.loop, VirtualLoop):
             return self.loop.call_ranked(when_s + self._origin, rank, callback, *args)
-        if self._coarse or (self._precise and rank is Rank.ARRIVAL):
-            early_s = _SPUN_S if self._precise and rank is Rank.ARRIVAL else 0.0
+        if self._coarse or (self._precise and rank == Rank.ARRIVAL):
+            early_s = _SPUN_S if self._precise and rank == Rank.ARRIVAL else 0.0
             return Alarm(self.loop, self.reader(), when_s, early_s, functools.partial(callback, *args))
         return self.loop.call_at(when_s + self._origin, callback, *args)
 
-    def resolve_at(self, when_s: float, rank: Rank, future: asyncio.Future[None]) -> None:
+    def resolve_at(self, when_s: float, rank: int, future: asyncio.Future[None]) -> None:
         """Give `future` the result None at `when_s` on this clock, unless it is done by then."""
         self.call_at(when_s, rank, resolve, future)
 

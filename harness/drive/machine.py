@@ -14,7 +14,7 @@ from harness.measure.record import NEVER, Outcome
 
 # looked up once: a member of an enumeration is found by a call
 _CANCELLED = int(Outcome.CANCELLED)
-_WORK = Rank.WORK
+_WORK = int(Rank.WORK)
 _PAGE_B = 4096
 _BLOCK = bytes(64 * 1024)  # hashing more than 2,047 bytes at once lets go of the interpreter lock
 

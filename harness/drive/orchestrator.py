@@ -44,7 +44,7 @@ from harness.plan.program import StepProgram, backoff_s
 # looked up once: a member of an enumeration is found by a call
 _SUCCEEDED = int(Outcome.SUCCEEDED)
 _FAILED, _TIMED_OUT, _REJECTED = int(Outcome.FAILED), int(Outcome.TIMED_OUT), int(Outcome.REJECTED)
-_WORK, _DEADLINE = Rank.WORK, Rank.DEADLINE
+_WORK, _DEADLINE = int(Rank.WORK), Rank.DEADLINE
 
 _ENDINGS: Mapping[int, type[WorkflowError]] = {
     Outcome.FAILED: Failed,
@@ -191,7 +191,7 @@ class Orchestrator:
     # long: a line or two for each way in which an attempt may end
     async def _try(self, attempt: Attempt, step: StepProgram, key: int) -> None:
         """One attempt from the request to the record: `attempt` says how it ended."""
-        if attempt.pool in self._balancers:
+        if self._balancers and attempt.pool in self._balancers:
             attempt.pool = self._balancers[attempt.pool].choose(key, attempt.step, attempt.number)
         pool = self.pools[attempt.pool]
         try:

@@ -157,12 +157,11 @@ class AgentPool:
             self.busy -= 1
             self.resize(self.size - 1, now_s)
             return
-        waiter = self.next_waiter() if self.waiters else None
-        if waiter is None:
-            self.busy -= 1
-        else:
+        if self.waiters and (waiter := self.next_waiter()) is not None:
             self.grants += 1
             waiter.set_result(now_s)
+        else:
+            self.busy -= 1
 
     def resize(self, size: int, now_s: float) -> None:
         """From `now_s` on there are so many agents; those who wait get what is new."""

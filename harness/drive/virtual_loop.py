@@ -230,11 +230,14 @@ class VirtualLoop(WatchedLoop):
                     self._hold()
                     if ready:
                         continue
-                if not timers or (timers[0][1] >= watcher and not self._work_is_timed()):
+                if not timers:
                     self._wait_for_strangers()
                     continue
-                when, _, _, timer = heappop(timers)
-                if type(timer) is future:
+                when, rank, serial, timer = heappop(timers)
+                if rank >= watcher and not self._work_is_timed():
+                    heappush(timers, (when, rank, serial, timer))
+                    self._wait_for_strangers()
+                elif type(timer) is future:
                     if not timer.done():
                         if when > self._now:  # noqa: PLR1730 - max() is a call
                             self._now = when
