@@ -21,7 +21,7 @@ from harness.cli_completion import completion, scenarios
 from harness.cli_exports import exports, of_runs, of_what_was_written, schema
 from harness.cli_github import github
 from harness.cli_long import checkpoints, ways_of_driving
-from harness.cli_options import quiet_option, target_option
+from harness.cli_options import Seconds, quiet_option, scheduler_option, target_option
 from harness.cli_provider import fake_llm
 from harness.cli_refusals import Refusing
 from harness.cli_settings import SettledCommand
@@ -120,7 +120,7 @@ def show(scenario: str, path: Path | None) -> None:
 @click.option(
     "--job-grace",
     "job_grace_s",
-    type=click.FloatRange(0.01, 86_400),
+    type=Seconds(0.01, 86_400),
     default=10.0,
     show_default=True,
     metavar="SECONDS",
@@ -135,7 +135,7 @@ def show(scenario: str, path: Path | None) -> None:
 )
 @click.option("--precise", is_flag=True, help="On wall: start workflows within 0.1 ms, at the cost of a core.")
 @click.option("--workers", type=click.IntRange(1, 1000), help="On wall: drive the load from so many processes.")
-@click.option("--scheduler", metavar="ADDRESS", help="On wall: drive the load from the workers of a Dask cluster.")
+@scheduler_option("On wall: drive the load from the workers of a Dask cluster.")
 @click.option("--soak", is_flag=True, help="Keep totals instead of rows, in constant memory, and checkpoints of them.")
 @click.option(
     "--checkpoint",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -39,6 +40,30 @@ def quiet_option(*, exposed: bool = True) -> Callable[[Command], Command]:
 
     told = "No progress, no hints."
     return click.option("-q", "--quiet", is_flag=True, help=told, callback=kept, expose_value=exposed)
+
+
+def scheduler_option(told: str) -> Callable[[Command], Command]:
+    """`--scheduler`; nothing between quotes, as an unset variable of a script leaves it, is no wish to do without."""
+
+    def named(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+        if value is not None and not value.strip():
+            raise click.BadParameter(
+                "expected an address, such as tcp://10.0.0.5:8786, found nothing.", context, parameter
+            )
+        return value
+
+    return click.option("--scheduler", metavar="ADDRESS", help=told, callback=named)
+
+
+class Seconds(click.FloatRange):
+    """A range of seconds. Click's own holds NaN to be within any."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """As click's, which compares: nothing is less or more than NaN."""
+        found = float(super().convert(value, param, ctx))
+        if math.isnan(found):
+            self.fail(f"{value!r} is not a number of seconds.", param, ctx)
+        return found
 
 
 def output_option(name: str, told: str) -> Callable[[Command], Command]:

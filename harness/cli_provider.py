@@ -47,6 +47,9 @@ def fake_llm(path: Path | None, host: str, port: int, as_json: bool, **given: An
     The first line printed is the address for a client's base_url. Truth about what was served: /stats (JSON) and
     /metrics (Prometheus); POST /reset forgets it. Ends with Ctrl-C or SIGTERM.
     """
+    if not host.strip():  # which a socket takes for every address that this machine has
+        allowed = "an address or a name of this machine (0.0.0.0 for all it has)"
+        raise DeclarationError("options", [Mistake("--host", "nothing", allowed)])
     for package in _PACKAGES:
         if importlib.util.find_spec(package) is None:
             raise MissingExtraError(package, "provider", "harness fake-llm")
@@ -101,6 +104,8 @@ def _errors(given: Sequence[str]) -> dict[str, str]:
         status, equals, share = text.partition("=")
         if not equals:
             raise DeclarationError("options", [Mistake("--error", repr(text), "STATUS=SHARE, such as '529=1 %'")])
+        if status.strip() in errors:
+            raise DeclarationError("options", [Mistake("--error", f"{status.strip()} twice", "each status once")])
         errors[status.strip()] = share.strip()
     return errors
 

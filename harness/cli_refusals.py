@@ -13,6 +13,7 @@ from harness.cli_help import TaughtGroup
 from harness.cli_suggestions import after_error
 from harness.errors import ExitCode, HarnessError
 
+_LONGEST = 400
 _CLICKS_OWN = (click.ClickException, click.exceptions.Exit, click.Abort)
 
 
@@ -41,7 +42,7 @@ class Refusing(TaughtGroup):
         except BrokenPipeError:
             raise  # a pager that has seen enough: click ends quietly
         except OSError as error:
-            click.echo(f"error: the output cannot be written: {error.strerror}", err=True)
+            click.echo(f"error: {_about(error)}", err=True)
             ctx.exit(ExitCode.USAGE)
         except _CLICKS_OWN:
             raise
@@ -49,6 +50,15 @@ class Refusing(TaughtGroup):
             traceback.print_exc()
             click.echo("error: this is a fault of the harness, not of what was measured; please report it", err=True)
             ctx.exit(ExitCode.FAULT)
+
+
+def _about(error: OSError) -> str:
+    """A place that cannot be used is named by the error itself; what has no name is one of the standard streams."""
+    if error.filename is None:
+        return f"the output cannot be written: {error.strerror}"
+    from harness.report.text import visible  # noqa: PLC0415 - only where something failed
+
+    return f"{visible(str(error.filename), _LONGEST)}: {error.strerror}"
 
 
 def _open_streams() -> None:

@@ -13,7 +13,7 @@ from click.core import ParameterSource
 import harness
 from harness.cli_completion import metrics, scenarios
 from harness.cli_exports import HTML, refuse_html, write_html_of
-from harness.cli_options import output_option, quiet_option, target_option
+from harness.cli_options import output_option, quiet_option, scheduler_option, target_option
 from harness.cli_settings import SettledCommand
 from harness.errors import DeclarationError, ExitCode, Mistake, Topic
 
@@ -47,7 +47,7 @@ _METRIC = "latency_p95_s"
     type=click.IntRange(1, 1000),
     help="Processes that run cells.  [default: one for each core; 1 on wall and hybrid, which they would disturb]",
 )
-@click.option("--scheduler", metavar="ADDRESS", help="Run the cells on the workers of a Dask cluster.")
+@scheduler_option("Run the cells on the workers of a Dask cluster.")
 @output_option("--out", "Write every row there: .parquet, .csv or .json; what is there is replaced.")
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw --metric: .png, .svg or .html.")
 @click.option(

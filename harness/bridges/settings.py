@@ -69,8 +69,19 @@ def _checked(source: str, values: Any, prefix: str) -> Settings:
     return Settings(source, values)
 
 
+def _texts(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in values.items():
+        if isinstance(value, str):
+            yield f"{prefix}{key}", value
+        elif isinstance(value, dict):
+            yield from _texts(value, f"{prefix}{key}.")
+
+
 def _meanings(values: Mapping[str, Any]) -> Iterator[Mistake]:
     """What fits the schema and still makes no sense."""
+    for key, value in _texts(values):
+        if "\0" in value:
+            yield Mistake(key, repr(value), "a text without a NUL, which no name of a file or module holds")
     table = values.get("continuous", {})
     try:
         if "budget" in table:

@@ -76,7 +76,8 @@ def read_side(text: str, side: str = "BASE") -> Side:
     where, commit = _split(text)
     runs = read_runs(_files(where, text, side), in_folder=Path(where).is_dir())
     if not runs:
-        raise NotEnoughError(f"{side} {text}: no results in this folder, only what was concluded from some")
+        place = "folder" if Path(where).is_dir() else "file"
+        raise NotEnoughError(f"{side} {text}: no results in this {place}, only what was concluded from some")
     runs = _on_commit(runs, commit, text, side)
     _refuse_mixture(runs, text, side)
     runs.sort(key=lambda run: run.when)

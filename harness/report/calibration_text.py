@@ -165,7 +165,7 @@ def refuse_output(path: Path) -> None:
     try:
         probe(path)
     except OSError as error:
-        raise ReportError(f"--output {path}: cannot write there: {cause(error)}") from error
+        raise ReportError(f"--output {path}: cannot write there: {error.strerror or error}") from error
 
 
 def write_scenario(text: str, path: Path) -> None:

@@ -89,7 +89,7 @@ def refuse_folder(folder: Path | str) -> None:
     try:
         probe(_named(folder) / "report.json")
     except OSError as error:
-        raise ReportError(f"--report-dir {folder}: cannot write there: {cause(error)}") from error
+        raise ReportError(f"--report-dir {folder}: cannot write there: {error.strerror or error}") from error
 
 
 def _named(folder: Path | str) -> Path:

@@ -97,6 +97,8 @@ def test_a_folder_without_settings_is_as_before(tmp_path: Path) -> None:
 
 
 MISTAKES = [
+    ('report_dir = "a\\u0000b"', "report_dir: expected a text without a NUL"),
+    ('[continuous]\nwaivers = "a\\u0000b"', "continuous.waivers: expected a text without a NUL"),
     ('clock = "warp"', "clock: expected one of wall, virtual, hybrid (nearest: wall), found 'warp'"),
     ('tarbet = "a:b"', "tarbet: expected one of file, target"),
     ("seed = -1", "seed: expected"),

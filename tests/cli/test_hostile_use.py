@@ -41,6 +41,8 @@ run 10_concurrent_workflows --soak -n 2
 run 10_concurrent_workflows --workers 2
 run 10_concurrent_workflows --resume j.json
 run 10_concurrent_workflows --checkpoint 5
+run 10_concurrent_workflows -c virtual --job-grace nan
+run 10_concurrent_workflows --scheduler ''
 run 10_concurrent_workflows --loop uvloop -c virtual
 run 10_concurrent_workflows --precise -c virtual
 run 10_concurrent_workflows --report-dir txt
@@ -85,6 +87,7 @@ sweep 10_concurrent_workflows --set agents=10..1/0
 sweep 10_concurrent_workflows --set agents=1..1000000000/1
 sweep 10_concurrent_workflows --set agents=5 --out x.doc
 sweep 10_concurrent_workflows --set agents=5 --metric ''
+sweep 10_concurrent_workflows --set agents=5 --scheduler ''
 advise 10_concurrent_workflows -n 1
 advise 10_concurrent_workflows --apply x.json
 advise 10_concurrent_workflows --apply d
@@ -102,6 +105,8 @@ doctor txt
 fake-llm --port 99999
 fake-llm --error 500
 fake-llm --error 500=lots
+fake-llm --error 500=5% --error "500 =6%"
+fake-llm --host ''
 fake-llm --first-token soon
 fake-llm --requests 5
 fake-llm -f j.json
@@ -161,6 +166,31 @@ def test_wrong_input_is_told_in_one_screen(typed: str) -> None:
     assert 1 <= len(done.output.splitlines()) <= LONGEST
     assert "\x1b" not in done.output
     assert set(Path().iterdir()) == before, "something was half written, or an empty folder left behind"
+
+
+READING = """
+history NAME
+history asv:NAME
+compare NAME d
+compare d d --history NAME
+compare d d --waivers NAME
+doctor NAME
+report NAME
+calibrate NAME
+run -f NAME
+run -t NAME.py:h
+github comment --dry-run --comparison NAME
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("typed", READING)
+def test_what_the_system_refuses_to_look_at_is_named(typed: str) -> None:
+    name = "x" * 300  # longer than any name of a file may be
+    done = harness(typed.replace("NAME", name))
+    assert done.exit_code == ExitCode.USAGE
+    assert name in done.output
+    assert "the output cannot be written" not in done.output
+    assert "file name too long" in done.output.lower()
 
 
 def test_no_command_was_left_out() -> None:
