@@ -19,7 +19,7 @@ from click.core import ParameterSource
 
 import harness
 from harness.cli_completion import scenarios
-from harness.cli_exports import HTML, refuse_html, write_html_of
+from harness.cli_exports import HTML, refuse_drawn, write_html_of
 from harness.cli_options import quiet_option, target_option
 from harness.cli_settings import SettledCommand
 from harness.cli_suggestions import after_capacity, say, somebody_looks
@@ -96,11 +96,7 @@ def capacity(
     chosen, target = _chosen(scenario, path, options)
     search = _search(chosen, target, options)
     refuse_folder(report_dir)
-    refuse_html(html)
-    if plot is not None:
-        from harness.report.plots.picture import refuse_picture  # noqa: PLC0415
-
-        refuse_picture(plot)
+    refuse_drawn(html, plot)
     found = _found(search, options["quiet"])
     code = _exit_code(found)
     document = _document(chosen, target, found, code, options["clock"])

@@ -132,6 +132,18 @@ def refuse_html(path: Path | None) -> None:
         exports({"html": path})
 
 
+def refuse_drawn(html: Path | None, plot: Path | None) -> None:
+    """Raise where a page or a picture was asked for and cannot be written, or one would replace the other."""
+    refuse_html(html)
+    if plot is None:
+        return
+    from harness.report.plots.picture import refuse_picture  # noqa: PLC0415 - only where it is asked for
+
+    refuse_picture(plot)
+    if html is not None and html.resolve() == plot.resolve():
+        raise DeclarationError("options", [Mistake("--plot", f"the file of --html ({plot})", "a file of its own")])
+
+
 def write_html(path: Path | None, given: Given) -> None:
     """Write the page that was asked for, if one was, and say where."""
     if path is not None:

@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 import harness
 from harness.cli_completion import metrics, scenarios
-from harness.cli_exports import HTML, refuse_html, write_html_of
+from harness.cli_exports import HTML, refuse_drawn, write_html_of
 from harness.cli_options import output_option, quiet_option, scheduler_option, target_option
 from harness.cli_settings import SettledCommand
 from harness.errors import DeclarationError, ExitCode, Mistake, Topic
@@ -90,11 +90,7 @@ def sweep(
         from harness.report.sweeping.tidy import refuse_table  # noqa: PLC0415 - every command imports only what it needs
 
         refuse_table(output)
-    if plot is not None:
-        from harness.report.plots.picture import refuse_picture  # noqa: PLC0415
-
-        refuse_picture(plot)
-    refuse_html(html)
+    refuse_drawn(html, plot)
     rows, stopped = _run(grid, options)
     document = _document(grid, rows, stopped)
     write_html_of(html, "sweep", document)

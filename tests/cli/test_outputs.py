@@ -84,6 +84,14 @@ def test_a_place_that_cannot_be_written_to_is_refused_first(command: str, option
     assert [one.name for one in Path().iterdir()] == ["txt"]
 
 
+@pytest.mark.parametrize("command", ["sweep", "capacity"])
+def test_a_picture_does_not_take_the_place_of_the_page(command: str) -> None:
+    words = ["--html", "both.html", "--plot", "./both.html"]
+    done = CliRunner().invoke(main, [*shlex.split(TYPED[command]), *words])
+    assert done.exit_code == ExitCode.USAGE
+    assert "--plot: expected a file of its own, found the file of --html (both.html)" in done.stderr
+
+
 @pytest.mark.parametrize("command", ["run", "compare", "continuous", "capacity"])
 def test_no_name_is_no_folder(command: str) -> None:
     done = CliRunner().invoke(main, [*shlex.split(TYPED[command]), "--report-dir", ""])
