@@ -21,6 +21,7 @@ from harness.scenario.model import ClosedLoad, Constant, Pool, Scenario, Step, W
 from harness.simulate import bulk, flat, records, rounds
 from harness.simulate.bulk import room_for
 from harness.simulate.compiled import _OPTIONS, _digest, _rows_of, _run
+from harness.simulate.loading import collecting_seldom
 from harness.simulate.records import UNBOUNDED, World, dtype_of
 from harness.simulate.rounds import BLOCK, ENDED, UNDECIDED, Client, Node, Part, Round, Station
 from harness.simulate.setting import Setting
@@ -79,6 +80,7 @@ _READ |= {"retry", "description", "baseline", "warm_up_s", "warm_up_workflows"} 
 
 
 @functools.cache
+@collecting_seldom()
 def _kernel() -> Any:
     parts = {function: body for function, body in flat.functions_of((rounds,)).items() if function not in _CALLED}
     source, known = flat.flattened(rounds.run, parts, {}, "run", _INDEXED)

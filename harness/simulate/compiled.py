@@ -37,6 +37,7 @@ from harness.simulate import (
 )
 from harness.simulate.facts import facts_of
 from harness.simulate.feed import Stretch
+from harness.simulate.loading import blas_unasked, collecting_seldom
 from harness.simulate.records import (
     LINE,
     NEEDS_EVENTS,
@@ -74,6 +75,7 @@ def _digest(source: str) -> str:
 
 
 @functools.cache
+@collecting_seldom()
 def _kernel(facts: tuple[tuple[str, float], ...]) -> Any:
     """The kernel for what is declared; not compiled before it is called."""
     parts: dict[Any, Any] = {**flat.functions_of(_SHARED), **arrays.BODIES}
@@ -119,12 +121,20 @@ class _Announcer(event.Listener):  # type: ignore[misc, unused-ignore]  # numba'
             _LOG.warning("compiled the simulation kernel in %.1f s", self._timing.duration)
 
 
+def _loaded(made: Any, *arguments: Any) -> Any:
+    """The function, loaded or compiled for such arguments."""
+    if not made.signatures:
+        with blas_unasked(), collecting_seldom():
+            made.compile(tuple(map(numba.typeof, arguments)))
+    return made
+
+
 def _run(made: Any, sim: Any) -> int:
-    if made.signatures:
-        return int(made(sim))
-    announcer: Any = _Announcer
-    with event.install_listener("numba:compile", announcer(made)):
-        return int(made(sim))
+    if not made.signatures:
+        announcer: Any = _Announcer
+        with event.install_listener("numba:compile", announcer(made)):
+            _loaded(made, sim)
+    return int(made(sim))
 
 
 STRETCH = 2**16
@@ -223,7 +233,8 @@ class Compiled:
     def gaps(mean_s: float, seed: int, first: int) -> Floats:
         """`plan.laws.gaps_before`, compiled: the same bits."""
         found = np.empty(CHUNK)
-        _gap_filler()(found, np.uint64(draws.seed_key(seed)), first, exponential_table(mean_s).knots)
+        filled = found, np.uint64(draws.seed_key(seed)), first, exponential_table(mean_s).knots
+        _loaded(_gap_filler(), *filled)(*filled)
         return found
 
     def __init__(self, plan: Plan, setting: Setting, streaming: bool) -> None:

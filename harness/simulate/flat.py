@@ -46,14 +46,20 @@ _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
 
 
 @functools.cache
-def _functions_of(module: str) -> dict[str, ast.FunctionDef]:
+def _functions_of(module: str) -> dict[str, str]:
+    """The source of each of a module's functions, without decorators."""
     source = inspect.getsource(sys.modules[module])
-    return {node.name: node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}
+    lines = source.splitlines(keepends=True)
+    found = (node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef))
+    return {node.name: "".join(lines[node.lineno - 1 : node.end_lineno]) for node in found}
 
 
 def _definition(function: FunctionType) -> ast.FunctionDef:
-    found = copy.deepcopy(_functions_of(function.__module__)[function.__name__])
-    if ast.get_docstring(found) is not None:
+    # parsed anew for each call that it is put in place of: that is many times as quick as copying a tree
+    (found,) = ast.parse(_functions_of(function.__module__)[function.__name__]).body
+    assert isinstance(found, ast.FunctionDef)
+    first = found.body[0]
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
         del found.body[0]
     return found
 
@@ -68,11 +74,9 @@ class _Rewritten(ast.NodeTransformer):
         self._known = known
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        if node.id in self._names:
-            found = copy.deepcopy(self._names[node.id])
-            if isinstance(found, ast.Name):
-                found.ctx = node.ctx
-            return found
+        found = self._names.get(node.id)
+        if found is not None:
+            return ast.Name(found.id, node.ctx) if isinstance(found, ast.Name) else found
         if node.id in _RECORDS or node.id not in self._globals:
             return node  # a record, or a builtin
         return self._constant_or_known(node.id, self._globals[node.id])
@@ -291,14 +295,8 @@ def _is_field(name: ast.Name) -> bool:
     return name.id.startswith(tuple(f"{record}_" for record in _RECORDS))
 
 
-def _fields(block: list[ast.stmt], record: str, stored: bool) -> list[str]:
-    """Fields of a record that a body uses, or that it sets."""
-    names = {
-        n.id
-        for s in block
-        for n in ast.walk(s)
-        if isinstance(n, ast.Name) and (not stored or isinstance(n.ctx, ast.Store))
-    }
+def _fields(names: Collection[str], record: str) -> list[str]:
+    """The fields of a record among the names that a body uses, or that it sets."""
     return sorted(name[len(record) + 1 :] for name in names if name.startswith(f"{record}_"))
 
 
@@ -329,8 +327,8 @@ class _Unsigned(ast.NodeTransformer):
         return node
 
 
-def _load(record: str, block: list[ast.stmt]) -> list[str]:
-    return [f"    {record}_{field} = {record}.{field}" for field in _fields(block, record, stored=False)]
+def _load(record: str, names: Collection[str]) -> list[str]:
+    return [f"    {record}_{field} = {record}.{field}" for field in _fields(names, record)]
 
 
 def flattened(
@@ -352,10 +350,12 @@ def flattened(
     last = body.pop()
     body = [_Unread(body, _OF_JOBS).visit(statement) for statement in body]
     body = [_Unsigned(unsigned).visit(statement) for statement in body]
-    block = [line for statement in body for line in ast.unparse(ast.fix_missing_locations(statement)).split("\n")]
-    lines = [f"def {name}(sim):", "    world = sim.worlds[0]", *_load("sim", body), *_load("world", body)]
+    found = list(_names_in(body))
+    used, stored = {name.id for name in found}, {name.id for name in found if isinstance(name.ctx, ast.Store)}
+    block = [line for statement in body for line in ast.unparse(statement).split("\n")]
+    lines = [f"def {name}(sim):", "    world = sim.worlds[0]", *_load("sim", used), *_load("world", used)]
     lines += [f"    {line}" for line in block]
-    lines += [f"    world.{field} = world_{field}" for field in _fields(body, "world", stored=True)]
+    lines += [f"    world.{field} = world_{field}" for field in _fields(stored, "world")]
     lines += ["    " + ast.unparse(last), ""]
     return "\n".join(lines), flattener.known
 

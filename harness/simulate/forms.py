@@ -18,6 +18,7 @@ from harness.plan.arrivals import ClosedArrivals, Plan
 from harness.plan.draws import QuantileTable
 from harness.plan.program import Program
 from harness.simulate.feed import Stretch
+from harness.simulate.loading import collecting_seldom
 from harness.simulate.records import Pool, Sim, World
 from harness.simulate.setting import Setting
 
@@ -108,7 +109,8 @@ class _Chooser:
         if self.compiled is None:
             if find_spec("numba") is None:
                 raise MissingExtraError("numba", "fast", "the compiled kernel")
-            from harness.simulate.compiled import Compiled  # noqa: PLC0415 - an optional extra, and slow to import
+            with collecting_seldom():
+                from harness.simulate.compiled import Compiled  # noqa: PLC0415 - an optional extra, and slow to import
 
             self.compiled = Compiled
         return self.compiled
