@@ -22,6 +22,7 @@ from harness.plan.arrivals import Plan
 from harness.plan.laws import CHUNK, exponential_table
 from harness.simulate import (
     admission,
+    ahead,
     arrays,
     detours,
     endings,
@@ -70,7 +71,7 @@ _LOG = logging.getLogger(__name__)
 
 def _digest(source: str) -> str:
     """Of every source that goes into a compiled kernel; numba itself only looks at the file of one function."""
-    modules = (sys.modules[__name__], arrays, queues, records, draws, histogram)
+    modules = (sys.modules[__name__], ahead, arrays, queues, records, draws, histogram)
     return hashlib.sha256("".join([source, *map(inspect.getsource, modules)]).encode()).hexdigest()[:16]
 
 
