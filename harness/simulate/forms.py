@@ -1,8 +1,8 @@
 """Which form of the kernel runs: interpreted where that is sooner done, compiled where it pays.
 
-Loading the compiled kernel takes about a second, and compiling it, once per installation, about ten. So a process
-starts interpreted, and goes over to the compiled form when the work of a run, together with all that was interpreted
-before, would take longer than loading does.
+Loading the compiled kernel takes a third of a second or more, and compiling it, once per installation, about ten. So a
+process starts interpreted, and goes over to the compiled form when the work of a run, together with all that was
+interpreted before, would take longer than loading does.
 """
 
 from __future__ import annotations
