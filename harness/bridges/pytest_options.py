@@ -277,6 +277,8 @@ def _seeds(settings: _Settings) -> tuple[int, ...]:
 
 
 def _folder(setting: Setting) -> Path:
+    if not setting.text.strip():
+        raise UnitError("nothing", "the name of a folder (. for the one that its path is taken from)")
     path = setting.path()
     if path.exists() and not path.is_dir():
         raise UnitError(f"the file {setting.text}", "a folder, or a name that is still free")

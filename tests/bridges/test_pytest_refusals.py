@@ -139,6 +139,13 @@ def test_a_bad_value_is_a_usage_error(
     result.stderr.no_fnmatch_line("*Traceback*")
 
 
+def test_no_name_of_a_folder_is_not_the_folder_one_is_in(project: pytest.Pytester) -> None:
+    write_test(project, 'load_scenario("quick")')
+    result = session(project, "--load-report-dir=")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--load-report-dir: expected the name of a folder (*), found nothing"])
+
+
 def test_a_yes_or_no_in_the_ini_file_is_one_of_both(project: pytest.Pytester) -> None:
     result = session(project, "-o", "load_patch_time=perhaps")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
