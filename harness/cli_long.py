@@ -34,7 +34,7 @@ def ways_of_driving(
     together, and `ReportError` for a checkpoint that cannot be read.
     """
     from harness.distribute.driving import Crew  # noqa: PLC0415 - only such runs need it
-    from harness.report.checkpoint import read_checkpoint  # noqa: PLC0415
+    from harness.report.checkpoint import read_checkpoint, refuse_resumed  # noqa: PLC0415
     from harness.soak import Soak  # noqa: PLC0415
 
     every_s, mistakes = _every_s(checkpoint)
@@ -51,6 +51,8 @@ def ways_of_driving(
         ways["crew"] = Crew(workers, scheduler)
     if soak or resume:
         before = read_checkpoint(resume) if resume else None
+        if resume:
+            refuse_resumed(resume)
         ways |= {"keep": Soak(every_s=every_s, before=before), RESUMED: resume}
     return ways
 

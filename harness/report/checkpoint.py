@@ -16,6 +16,7 @@ from harness.measure.totals.record import Totals
 from harness.measure.totals.state import state_of, totals_of
 from harness.report.document import cause, file_stem, json_text, read_json, refuse, report_mistakes
 from harness.report.model import SCHEMA_VERSION, Report
+from harness.report.replacing import probe
 
 ENDING = ".checkpoint.json"
 
@@ -59,6 +60,15 @@ def read_checkpoint(path: Path) -> Totals:
         return totals_of(document["checkpoint"])
     except ValueError as error:
         raise ReportError(f"{path}: checkpoint: {error}") from None
+
+
+def refuse_resumed(path: Path) -> None:
+    """Raise `ReportError` where the checkpoints to come cannot take the place of the one in `path`."""
+    try:
+        probe(path)
+    except OSError as error:
+        found = f"cannot write there: {error.strerror or error}"
+        raise ReportError(f"--resume {path}: {found}; go on from a copy where one can") from error
 
 
 def is_checkpoint(document: Any) -> bool:

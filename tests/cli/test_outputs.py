@@ -84,6 +84,15 @@ def test_a_place_that_cannot_be_written_to_is_refused_first(command: str, option
     assert [one.name for one in Path().iterdir()] == ["txt"]
 
 
+def test_a_checkpoint_that_none_could_follow_is_refused_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.report.checkpoint.read_checkpoint", lambda _path: object())
+    place = Path("c" * 250 + ".json")  # a name that a file may have, but not one with anything added
+    place.write_text("{}")
+    done = CliRunner().invoke(main, [*shlex.split(TYPED["run"]), "--resume", str(place)])
+    assert done.exit_code == ExitCode.USAGE
+    assert done.stderr.startswith(f"error: --resume {place}: cannot write there: File name too long")
+
+
 @pytest.mark.parametrize("command", ["sweep", "capacity"])
 def test_a_picture_does_not_take_the_place_of_the_page(command: str) -> None:
     words = ["--html", "both.html", "--plot", "./both.html"]
