@@ -229,6 +229,12 @@ def test_a_hit_needs_nothing_but_its_agent_and_its_burn(engine):
 
 
 @in_both
+def test_a_hit_has_no_more_time_than_its_step(engine):
+    step = takes(9.0, timeout_s=0.5, cache=Cache(1.0, Constant(1.0)))
+    assert ends(carried(engine, alike(step, [0.0]))) == [(0.5, "timed_out step_timeout:work")]
+
+
+@in_both
 def test_a_hit_has_luck_of_its_own(engine):
     """Attempts that miss fail as often as all would, and take as long."""
     step = Step("work", wait=Exponential(1.0), fail=0.5, cache=Cache(0.25, Constant(0.0)))

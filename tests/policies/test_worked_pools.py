@@ -7,7 +7,7 @@ import math
 import pytest
 
 from harness.plan.draws import Purpose, uniform, workflow_key
-from harness.scenario.model import AdaptiveQueue, Autoscaling, DynamicPool, Pool, Replicas
+from harness.scenario.model import AdaptiveQueue, Autoscaling, CircuitBreaker, DynamicPool, Pool, Replicas
 from tests.policies.worked import alike, carried, changes, ends, in_both, made, stays, succeeded, takes
 
 # --------------------------------------------------------------------------- queues
@@ -73,6 +73,16 @@ def test_a_workflow_has_its_time_from_its_start_on(engine):
     assert ends(carried(engine, alike(takes(1.0), [0.0, 0.25], timeout_s=1.5))) == [(1.0, ""), (1.75, late)]
 
 
+@in_both
+def test_who_runs_out_of_time_in_a_queue_leaves_it(engine):
+    kinds = {"two": (takes(1.0, name="tool", pool="tools"), takes(1.0)), "long": takes(9.0), "short": takes(0.25)}
+    pools = (Pool("agents", 1, 1), Pool("tools", 1))
+    done = carried(engine, made(kinds, [(0.0, "two"), (0.5, "long"), (1.75, "short")], pools=pools, timeout_s=1.5))
+    late = "timed_out workflow_timeout"
+    # the first waits for an agent from 1 to 1.5, so that there is room at 1.75; the second has the agent until 2
+    assert ends(done) == [(1.5, late), (2.0, late), (2.25, "")]
+
+
 # --------------------------------------------------------------------------- backpressure
 
 
@@ -136,6 +146,15 @@ def test_round_robin_goes_round(engine):
 
 
 @in_both
+def test_what_a_breaker_refuses_takes_no_turn(engine):
+    pool = Pool("agents", 1, replicas=Replicas(2, "round_robin"))
+    kinds = {"bad": takes(0.5, fail=1.0), "good": takes(0.5, name="other")}
+    comes = [(0.0, "bad"), (1.0, "bad"), (2.0, "good")]
+    done = carried(engine, made(kinds, comes, pools=(pool,), breaker=CircuitBreaker(1.0, 1, open_s=9.0)))
+    assert stays(done, "agents[1]", "workflow", "granted_s") == [(2, 2.0)]
+
+
+@in_both
 def test_the_least_loaded_counts_who_waits_and_takes_the_first_of_equals(engine):
     kinds, pool = {"long": takes(9.0), "short": takes(1.0)}, Pool("agents", 1, replicas=Replicas(2, "least_loaded"))
     comes = [(0.0, "short"), (0.125, "long"), (0.25, "long"), (0.375, "long"), (1.5, "short")]
@@ -148,7 +167,7 @@ def test_the_least_loaded_counts_who_waits_and_takes_the_first_of_equals(engine)
 @in_both
 def test_two_choices_are_two_replicas_and_the_first_of_equals(engine):
     count, many = 4, 40
-    pool = Pool("agents", 1, replicas=Replicas(count, "two_choices"))
+    pool = Pool("agents", 3, replicas=Replicas(count, "two_choices"))
     done = carried(engine, alike(takes(99.0), [k / 8 for k in range(many)], pools=(pool,)), seed=5)
     pairs = [(one, other) for one in range(count) for other in range(count) if one != other]
     loads, expected = [0] * count, []
@@ -176,6 +195,14 @@ def test_a_dynamic_pool_follows_its_demand(engine):
 
 
 @in_both
+def test_a_dynamic_pool_stays_within_its_bounds(engine):
+    pool = Pool("agents", 2, dynamic=DynamicPool(2, 3, 0.5, every_s=1.0))
+    done = carried(engine, alike(takes(1.25), [0.0] * 5 + [5.5], pools=(pool,)))
+    # ten are wanted at 1, none at 3 and at 5
+    assert changes(done) == [(1.0, 3), (3.0, 2)]
+
+
+@in_both
 def test_a_pool_is_looked_at_after_the_work_of_an_instant_and_before_who_comes(engine):
     pool = Pool("agents", 2, dynamic=DynamicPool(1, 4, 0.5, every_s=1.0))
     done = carried(engine, alike(takes(1.0), [0.0, 1.0, 1.0], pools=(pool,)))
@@ -198,6 +225,13 @@ def test_busy_agents_leave_when_they_are_given_back_or_stay_if_they_are_wanted(e
     # are too many: the idle one goes, and at 5.25 the first that is given back
     assert changes(done) == [(2.25, 2), (3.5, 3), (5.0, 2), (5.25, 1)]
     assert ends(done) == succeeded(2.25, 3.75, 4.25, 4.5, 4.75, 5.25, 5.5)
+
+
+@in_both
+def test_no_more_agents_leave_than_may(engine):
+    policy = Autoscaling("queue_depth", 5.0, 1.0, 2, 4, step=2, every_s=1.0)
+    done = carried(engine, alike(takes(3.5), [0.0], pools=(Pool("agents", 3, scaling=policy),)))
+    assert changes(done) == [(1.0, 2)]
 
 
 @in_both
