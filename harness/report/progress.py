@@ -110,7 +110,8 @@ class LiveView:
         self._began_s = 0.0
         self._since: tuple[float, float] | None = None
         self._stopping: str | None = None
-        self._saying = threading.Lock()
+        self._drawing = threading.Lock()
+        """Held from knowing what is to be erased until it is: two threads at once would erase each other's lines."""
         self._closed = threading.Event()
         self._live = Live(
             console=console,
@@ -166,15 +167,16 @@ class LiveView:
 
         from harness.report.live_lines import clock_time, finished_lines  # noqa: PLC0415
 
-        self._say_stopping()
-        task = self._task
-        if task is None:
-            return
-        elapsed = clock_time(self._console.get_time() - self._began_s)
-        lines = finished_lines(task, word, [*figures, elapsed], self._page())
-        self._task = self._watch = None
-        # Text, never a string: a name is not markup
-        self._console.print(Text("\n".join(lines), style=style_of(word), no_wrap=True, overflow="crop"))
+        with self._drawing:
+            self._say_stopping()
+            task = self._task
+            if task is None:
+                return
+            elapsed = clock_time(self._console.get_time() - self._began_s)
+            lines = finished_lines(task, word, [*figures, elapsed], self._page())
+            self._task = self._watch = None
+            # Text, never a string: a name is not markup
+            self._console.print(Text("\n".join(lines), style=style_of(word), no_wrap=True, overflow="crop"))
 
     def stopping(self, reason: str) -> None:
         """See `Progress`; whoever draws next says it."""
@@ -183,8 +185,7 @@ class LiveView:
     def _say_stopping(self) -> None:
         from rich.text import Text  # noqa: PLC0415 - as above
 
-        with self._saying:
-            reason, self._stopping = self._stopping, None
+        reason, self._stopping = self._stopping, None
         if reason is not None:
             self._console.print(Text(stopping_line(reason)))
 
@@ -200,8 +201,9 @@ class LiveView:
 
     def draw(self) -> None:
         """Look, and draw what is seen, now."""
-        self._say_stopping()
-        self._live.refresh()
+        with self._drawing:
+            self._say_stopping()
+            self._live.refresh()
 
     def _drawn(self) -> Text:
         from rich.text import Text  # noqa: PLC0415 - as above

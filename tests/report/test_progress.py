@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import os
 import re
+import threading
 
 import pytest
 
-from harness.report.progress import Progress, Quiet, progress, stopping_line
+from harness.report.progress import LiveView, Progress, Quiet, progress, stopping_line
 
 
 class Screen(io.StringIO):
@@ -118,3 +119,24 @@ def test_what_was_not_started_cannot_advance(terminal: Screen) -> None:
     with progress(terminal) as bars:
         bars.advanced(3)
         bars.finished()
+
+
+def test_what_has_ended_is_not_written_in_the_midst_of_a_redraw(
+    terminal: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = LiveView(terminal)
+    view.started("test_steady", 40)
+    begun, go = threading.Event(), threading.Event()
+    monkeypatch.setattr(view._live, "refresh", lambda: (begun.set(), go.wait(60)))
+    drawing = threading.Thread(target=view.draw)
+    ending = threading.Thread(target=view.finished, args=("held",))
+    drawing.start()
+    assert begun.wait(60)
+    ending.start()
+    ending.join(0.2)
+    meanwhile = terminal.getvalue()
+    go.set()
+    drawing.join()
+    ending.join()
+    assert "held" not in meanwhile, "the redraw would have erased it"
+    assert "held" in terminal.getvalue()
