@@ -6,6 +6,7 @@ clock, where the same seed waits as long for its models and nothing else takes t
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import statistics
@@ -48,12 +49,25 @@ def clock_rows() -> Iterator[Row]:
             pairs_ms = [_overhead("hybrid") for _ in range(RUNS)]
             on_wall = [_overhead("wall")[0] for _ in range(RUNS)]
         yield Row(f"p50 overhead {name}", "ms", [ms for ms, _ in pairs_ms], "wall", on_wall, note=_note(pairs_ms))
+    yield from _replicated()
+
+
+def _replicated() -> Iterator[Row]:
+    """Runs of many replications beside one burner: one run after the other, and in turns, as `continuous` has them.
+
+    What a core gives drifts over tens of seconds: runs that take turns have all the same share of it.
+    """
     with burning(1):
-        long_ms = [_overhead("hybrid", REPLICATIONS) for _ in range(RUNS)]
-    name = f"p50 overhead beside one burner, runs of {REPLICATIONS} replications"
-    yield Row(name, "ms", [ms for ms, _ in long_ms], note=_note(long_ms))
-    spread = _spread([ms for ms, _ in long_ms])
-    yield Row("how far those ten runs are from their median", "of it", [spread], bar=0.05)
+        after = [[_one("hybrid") for _ in range(REPLICATIONS)] for _ in range(RUNS)]
+        turns = [[_one("hybrid") for _ in range(RUNS)] for _ in range(REPLICATIONS)]
+    for how, pairs_ms in (
+        ("one after the other", [_pooled(run) for run in after]),
+        ("in turns", [_pooled(run) for run in zip(*turns, strict=True)]),
+    ):
+        found = [ms for ms, _ in pairs_ms]
+        name = f"p50 overhead beside one burner, runs of {REPLICATIONS} replications {how}"
+        yield Row(name, "ms", found, note=_note(pairs_ms))
+        yield Row(f"how far those {RUNS} are from their median, {how}", "of it", [_spread(found)], bar=0.05)
 
 
 def _note(pairs_ms: list[tuple[float, float]]) -> str:
@@ -72,17 +86,29 @@ def _spread(values: Sequence[float]) -> float:
     return (max(values) - min(values)) / statistics.median(values) / 2
 
 
-def _overhead(clock: str, replications: int = 1) -> tuple[float, float]:
+def _overhead(clock: str) -> tuple[float, float]:
     """Median over the workflows of one run, and what that run took of CPU time per workflow: milliseconds."""
+    return _pooled([_one(clock)])
+
+
+def _one(clock: str) -> tuple[Any, float]:
+    """One run: the overhead of each workflow, and CPU time per workflow, in seconds."""
+    gc.collect()  # or a collection of what earlier runs left falls into one run and not into another
+    measured = _measure(clock)
+    return measured["latency_s"] - _pure_s(), measured["cpu_s"] / len(measured["latency_s"])
+
+
+@functools.cache
+def _pure_s() -> Any:
+    """The latencies where nothing but the models takes time, once the example's own waits are in force."""
+    return _measure("virtual")["latency_s"]
+
+
+def _pooled(replications: Sequence[tuple[Any, float]]) -> tuple[float, float]:
+    """Median over the workflows of all replications, and their mean CPU time per workflow: milliseconds."""
     import numpy as np
 
-    pure = _measure("virtual")
-    overheads_s, cpus_s = [], []
-    for _ in range(replications):
-        gc.collect()  # or a collection of what earlier runs left falls into one run and not into another
-        measured = _measure(clock)
-        overheads_s.append(measured["latency_s"] - pure["latency_s"])
-        cpus_s.append(measured["cpu_s"] / len(measured["latency_s"]))
+    overheads_s, cpus_s = zip(*replications, strict=True)
     return float(np.median(np.concatenate(overheads_s))) * 1e3, statistics.mean(cpus_s) * 1e3
 
 
