@@ -12,7 +12,7 @@ import click
 import harness
 from harness.cli_completion import scenarios
 from harness.cli_exports import HTML, refuse_html, write_html_of
-from harness.cli_options import quiet_option
+from harness.cli_options import MOST_SEEDS, quiet_option
 from harness.cli_settings import SettledCommand
 from harness.cli_suggestions import after_advice, say, somebody_looks
 from harness.errors import ExitCode
@@ -32,7 +32,7 @@ _STOPPED = {"interrupted": ExitCode.INTERRUPTED, "terminated": ExitCode.TERMINAT
 @click.option(
     "-n",
     "--replications",
-    type=click.IntRange(2, 1000),
+    type=click.IntRange(2, MOST_SEEDS),
     default=10,
     show_default=True,
     help="Of each variation: as many to search with, and as many others for what is reported.",

@@ -20,7 +20,7 @@ from click.core import ParameterSource
 import harness
 from harness.cli_completion import scenarios
 from harness.cli_exports import HTML, refuse_drawn, write_html_of
-from harness.cli_options import quiet_option, target_option
+from harness.cli_options import BUDGET, MOST_SEEDS, quiet_option, target_option
 from harness.cli_settings import SettledCommand
 from harness.cli_suggestions import after_capacity, say, somebody_looks
 from harness.errors import DeclarationError, ExitCode, Mistake, UnitError
@@ -51,11 +51,11 @@ _RESOLUTION = {"wall": 0.05, "hybrid": 0.03, "virtual": 0.02}
 @click.option(
     "-n",
     "--replications",
-    type=click.IntRange(1, 1000),
+    type=click.IntRange(1, MOST_SEEDS),
     help="Of each load; up to four times as many where a verdict is not settled.  [default: 3; hybrid 5, virtual 10]",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the first replication.")
-@click.option("--budget", default="10min", show_default=True, metavar="DURATION", help="Begin no run after this time.")
+@click.option("--budget", default=BUDGET, show_default=True, metavar="DURATION", help="Begin no run after this time.")
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw it: .png, .svg or .html.")
 @click.option(
     "--report-dir",

@@ -27,6 +27,12 @@ def target_option(told: str = "As in harness run.") -> Callable[[Command], Comma
     )
 
 
+MOST_SEEDS = 1000
+"""What `harness advise` and `harness capacity` take for --replications at most."""
+
+BUDGET = "10min"
+"""What `harness capacity` gives a search."""
+
 QUIET = f"{__name__}.quiet"
 """Where a context keeps whether `--quiet` was given."""
 

@@ -14,15 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli_options import QUIET
+from harness.cli_options import BUDGET, MOST_SEEDS, QUIET
 from harness.errors import ExitCode, HarnessError, Lead, Topic
 
 if TYPE_CHECKING:
     from harness.report.model import Report
 
 _MOST_NEAREST = 3
-_MOST_SEEDS = 1000
-"""What `harness advise` and `harness capacity` take for --replications at most."""
 _TARGETS = (
     ("builtin", "the reference orchestrator"),
     ("package.module:attribute", "a function or object of an installed module, or of one below this folder"),
@@ -200,7 +198,7 @@ def _seeing(document: dict[str, Any], words: Sequence[str]) -> Iterator[str]:
     if UNSEEN in document["held"]["reason"]:
         yield _GAUGES
     else:
-        count = str(min(4 * document["replications"], _MOST_SEEDS))
+        count = str(min(4 * document["replications"], MOST_SEEDS))
         yield f"{_command(*_with_option(words, count, '-n', '--replications'))}     more samples"
 
 
@@ -209,7 +207,7 @@ def _budget_s(words: Sequence[str]) -> float:
 
     given = [word for before, word in itertools.pairwise(words) if before == "--budget"]
     given += [word.removeprefix("--budget=") for word in words if word.startswith("--budget=")]
-    return parse_duration((given or ["10min"])[-1])
+    return parse_duration((given or [BUDGET])[-1])
 
 
 def after_calibration(document: dict[str, Any]) -> list[str]:
@@ -233,8 +231,8 @@ def after_advice(document: dict[str, Any], words: Sequence[str]) -> list[str]:
     if document["best"] is not None or document["stopped"] is not None:
         return []
     lines = []
-    if any(one["does"] == "unclear" for one in document["tried"]) and (count := len(document["seeds"])) < _MOST_SEEDS:
-        more = str(min(4 * count, _MOST_SEEDS))
+    if any(one["does"] == "unclear" for one in document["tried"]) and (count := len(document["seeds"])) < MOST_SEEDS:
+        more = str(min(4 * count, MOST_SEEDS))
         again = _command(*_with_option(words, more, "-n", "--replications"))
         lines.append(f"{again}     for what is unclear")
     of = [document["scenario"], *_file_of(words), "--clock", document["clock"]]
