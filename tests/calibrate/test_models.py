@@ -163,17 +163,27 @@ def test_cpu_time_is_taken_out_of_the_wait_and_contended_for(tmp_path: Path) -> 
 
 
 def test_the_langgraph_example_is_predicted_at_five_times_the_load(tmp_path: Path) -> None:
-    """Within 15 %, and by as much more as the machine changed between the two runs: CPU time is part of the latency."""
+    """Within 15 %, and by as much more as the machine changed between the two runs: CPU time is part of the latency.
+
+    So the run at five times the load is measured again where the machine changed by more than a twentieth.
+    """
     pytest.importorskip("langgraph")
     graph = "langgraph:examples.langgraph_research.graph:graph"
     source = measured(closed(10, 500), graph, tmp_path, clock="hybrid")
-    other = measured(closed(50, 1000), graph, tmp_path, clock="hybrid", seeds=[2])
     model = calibrate([source], simulate)
-    before_s, after_s = model.cpu_per_workflow_s, other.times.cpu_per_workflow_s
+    before_s = model.cpu_per_workflow_s
     assert before_s is not None
-    assert after_s is not None
     assert before_s > 0
-    assert max(p95_errors(model, other)) < 0.15 + abs(after_s / before_s - 1)
+    found: list[tuple[float, float]] = []
+    for seed in (2, 3, 4):
+        other = measured(closed(50, 1000), graph, tmp_path / str(seed), clock="hybrid", seeds=[seed])
+        after_s = other.times.cpu_per_workflow_s
+        assert after_s is not None
+        found.append((abs(after_s / before_s - 1), *p95_errors(model, other)))
+        if found[-1][0] <= 0.05:
+            break
+    changed, error = min(found)
+    assert error < 0.15 + changed
 
 
 # --------------------------------------------------------------------------- what a report keeps
