@@ -86,12 +86,13 @@ def test_a_loop_that_is_blocked_shows_although_it_burns_nothing() -> None:
 def test_jobs_count_in_real_time_and_timers_beside_them_fire_in_it() -> None:
     async def both(workflow: Workflow) -> None:
         if workflow.number == 0:
-            await asyncio.to_thread(time.sleep, 0.2)
+            await asyncio.to_thread(time.sleep, 0.6)
         else:
             await asyncio.sleep(0.1)
 
     done = drive(both, clock="hybrid", workflows=2)
-    assert at_least(latencies(done), [0.2, 0.1])
+    assert at_least(latencies(done), [0.6, 0.1])
+    assert latencies(done)[1] < latencies(done)[0], "the timer does not wait for the job"
 
 
 def test_a_plain_function_is_timed_where_the_virtual_clock_must_refuse() -> None:
